@@ -1,0 +1,12 @@
+//! Bounds of an execution, each named once.
+
+/// Largest input, output, parameter or variable text, bytes (AWS: 262,144).
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// Most events in a history (AWS: 25,000).
+pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+/// Longest error name, characters (AWS: 256).
+pub const ERROR_LENGTH_MAX: usize = 256;
+/// Longest cause, characters (AWS: 32,768).
+pub const CAUSE_LENGTH_MAX: usize = 32_768;
+/// Most events that one step may write before the execution is failed: a loop without a waiting state ends here.
+pub const EVENTS_PER_STEP_MAX: usize = 25_000;

@@ -1,0 +1,121 @@
+//! A completion: what a worker says of a task, on the completions topic.
+//!
+//! Key: task token. `ce_type` alone decides between success, failure and heartbeat; the value is the output, or
+//! `{"error", "cause"}`, or progress detail.
+
+use crate::cloudevents as ce;
+use crate::history::Failure;
+use crate::record::{Outgoing, RecordView, WireError};
+use crate::token::TOKEN_LENGTH_MAX;
+use crate::{Payload, TaskToken};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What a worker says of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// `ce_batontoken` (or the key, if that header is absent).
+    pub token: TaskToken,
+    /// By `ce_type`.
+    pub outcome: Outcome,
+    /// `traceparent` (W3C trace context).
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// How the task stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The task is done; its output.
+    Succeeded(Payload),
+    /// The task failed.
+    Failed(Failure),
+    /// The task goes on; progress detail, if any.
+    Heartbeat(Option<Payload>),
+}
+
+impl Completion {
+    /// Reads a completion in binary content mode.
+    ///
+    /// # Errors
+    /// What is missing or wrong; the record then goes to the dead-letter topic with these words.
+    pub fn from_view(view: &impl RecordView) -> Result<Self, WireError> {
+        let (mut kind, mut token, mut traceparent) = (None, None, None);
+        view.for_each_header(&mut |name, value| match name {
+            ce::TYPE => kind = Some(value),
+            ce::TOKEN => token = Some(value),
+            ce::TRACEPARENT => traceparent = std::str::from_utf8(value).ok().map(Arc::from),
+            _ => {}
+        });
+        let kind = kind.ok_or(WireError::MissingHeader(ce::TYPE))?;
+        let token = token.or(view.key()).ok_or(WireError::MissingHeader(ce::TOKEN))?;
+        if token.len() > TOKEN_LENGTH_MAX {
+            return Err(WireError::TooLong { what: "the token", length: token.len(), limit: TOKEN_LENGTH_MAX });
+        }
+        let token = std::str::from_utf8(token).map_err(|_| WireError::BadHeader {
+            name: ce::TOKEN,
+            found: String::from_utf8_lossy(token).into_owned(),
+            expected: "UTF-8 text",
+        })?;
+        let outcome = match kind {
+            k if k == ce::TYPE_SUCCEEDED.as_bytes() => Outcome::Succeeded(payload(view)?),
+            k if k == ce::TYPE_FAILED.as_bytes() => Outcome::Failed(failure(view)?),
+            k if k == ce::TYPE_HEARTBEAT.as_bytes() => Outcome::Heartbeat(match view.value() {
+                None | Some([]) => None,
+                Some(_) => Some(payload(view)?),
+            }),
+            other => {
+                return Err(WireError::UnknownType {
+                    found: String::from_utf8_lossy(other).into_owned(),
+                    expected: "baton.task.succeeded.v1, baton.task.failed.v1 or baton.task.heartbeat.v1",
+                });
+            }
+        };
+        Ok(Self { token: TaskToken::from_opaque(token), outcome, traceparent })
+    }
+}
+
+/// The value as JSON; an absent or empty one is `{}`.
+pub(crate) fn payload(view: &impl RecordView) -> Result<Payload, WireError> {
+    match view.value() {
+        None | Some([]) => Ok(Payload::empty_object()),
+        Some(bytes) => Payload::from_bytes(bytes).map_err(|e| WireError::BadValue(format!("not JSON: {e}"))),
+    }
+}
+
+/// The value as `{"error", "cause"}`; an absent or empty one is neither.
+pub(crate) fn failure(view: &impl RecordView) -> Result<Failure, WireError> {
+    match view.value() {
+        None | Some([]) => Ok(Failure::default()),
+        Some(bytes) => serde_json::from_slice(bytes)
+            .map_err(|e| WireError::BadValue(format!("expected {{\"error\": text, \"cause\": text}}: {e}"))),
+    }
+}
+
+impl Outgoing for Completion {
+    fn key(&self) -> Option<&[u8]> {
+        Some(self.token.as_str().as_bytes())
+    }
+
+    fn value(&self) -> Option<Cow<'_, [u8]>> {
+        match &self.outcome {
+            Outcome::Succeeded(output) => Some(Cow::Borrowed(output.as_str().as_bytes())),
+            Outcome::Failed(failure) => Some(Cow::Owned(failure.to_json())),
+            Outcome::Heartbeat(detail) => detail.as_ref().map(|d| Cow::Borrowed(d.as_str().as_bytes())),
+        }
+    }
+
+    fn for_each_header(&self, each: &mut dyn FnMut(&str, &[u8])) {
+        let kind = match self.outcome {
+            Outcome::Succeeded(_) => ce::TYPE_SUCCEEDED,
+            Outcome::Failed(_) => ce::TYPE_FAILED,
+            Outcome::Heartbeat(_) => ce::TYPE_HEARTBEAT,
+        };
+        each(ce::SPECVERSION, ce::SPECVERSION_1_0);
+        each(ce::TYPE, kind.as_bytes());
+        each(ce::TOKEN, self.token.as_str().as_bytes());
+        each(ce::CONTENT_TYPE, ce::JSON);
+        if let Some(traceparent) = &self.traceparent {
+            each(ce::TRACEPARENT, traceparent.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! One record of the history topic.
+//!
+//! Owns: the four forms a history record takes (design rules R1, R2, R7, R10, R14) and their JSON. A reader folds them
+//! in offset order: a claim begins an epoch; the others count only if their epoch is the last claim's offset and their
+//! sequence number is the next one.
+
+use super::{Event, EventKind};
+use crate::Payload;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One record of the history topic. On the wire: `{"v":1,"claim":{..}}` and so on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryRecord {
+    /// An owner takes the partition; the record's own offset is the new epoch (R1).
+    Claim {
+        /// Name of the node that claims.
+        node: Arc<str>,
+        /// Clock of the node, milliseconds since the epoch.
+        now: i64,
+        /// Offset of the claim after which everything live was stated again last (R14), if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<i64>,
+    },
+    /// One step of one execution.
+    Transition(Transition),
+    /// All effects of records up to `upto` are acknowledged by their topics (R10).
+    Mark {
+        /// The epoch this belongs to.
+        epoch: i64,
+        /// Position within the epoch, from 1.
+        seq: u64,
+        /// Offset in the history partition.
+        upto: i64,
+        /// As in the claim.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<i64>,
+        /// Positions of inputs that changed nothing else.
+        #[serde(default, skip_serializing_if = "Positions::is_empty")]
+        positions: Positions,
+    },
+    /// Part of what was live at a claim, stated again so that older records can be deleted (R14).
+    Restatement {
+        /// The epoch this belongs to.
+        epoch: i64,
+        /// Position within the epoch, from 1.
+        seq: u64,
+        /// What is stated.
+        state: Restated,
+    },
+}
+
+/// One step: the events that one input caused in one execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Offset of the claim that the writer works under.
+    pub epoch: i64,
+    /// Position within the epoch, from 1.
+    pub seq: u64,
+    /// What caused the step.
+    pub cause: Cause,
+    /// Time of the decision, milliseconds since the epoch; replay uses this, never a clock.
+    pub now: i64,
+    /// The execution; empty for a rejected input that names none.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub execution: Arc<str>,
+    /// The events, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::repeats")]
+    pub events: Vec<Event>,
+    /// Set when the input was refused: it goes to the dead-letter topic with this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Arc<str>>,
+}
+
+/// What caused a step (R7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A record of an input topic, by offset in the same partition number as the history's.
+    Completions(i64),
+    /// The same, of the requests topic.
+    Requests(i64),
+    /// A call over HTTP, by request id.
+    Http(Arc<str>),
+    /// A timer of the execution.
+    Timer,
+}
+
+/// The input topics whose positions the history keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputTopic {
+    /// Completions of tasks.
+    Completions,
+    /// Starts and stops by record.
+    Requests,
+}
+
+/// The next offset to read of each input topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Positions(pub BTreeMap<InputTopic, i64>);
+
+impl Positions {
+    /// Whether no input was ever read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next offset to read; `None` if nothing of this topic was ever applied.
+    #[must_use]
+    pub fn next(&self, topic: InputTopic) -> Option<i64> {
+        self.0.get(&topic).copied()
+    }
+
+    /// Notes that everything below `next` is dealt with; never goes back.
+    pub fn advance(&mut self, topic: InputTopic, next: i64) {
+        let slot = self.0.entry(topic).or_insert(next);
+        *slot = (*slot).max(next);
+    }
+}
+
+/// What a restatement states.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restated {
+    /// An open execution, as the transitions that made it, oldest first. Replaces what the reader has of it.
+    Execution {
+        /// ARN.
+        execution: Arc<str>,
+        /// `(now, events)` of each transition.
+        transitions: Vec<Step>,
+    },
+    /// Closed executions whose names are still taken.
+    Names(Vec<Closed>),
+    /// A result whose notice was not yet acknowledged.
+    Notice {
+        /// ARN of the closed execution.
+        execution: Arc<str>,
+        /// Where it goes.
+        reply_to: crate::request::ReplyTo,
+        /// The closing event.
+        event: Box<EventKind>,
+        /// Its output.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<Payload>,
+    },
+    /// Everything live at the claim has now been stated; the history before that claim may be deleted.
+    Complete {
+        /// Positions at this point.
+        positions: Positions,
+    },
+}
+
+/// The events of one transition of a restated execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Time of the decision, milliseconds since the epoch.
+    pub now: i64,
+    /// The events, in order.
+    #[serde(with = "super::repeats")]
+    pub events: Vec<Event>,
+}
+
+/// A closed execution whose name is still taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// 128-bit hash of the ARN, hexadecimal; see [`crate::arn::arn_hash`].
+    pub arn_hash: Arc<str>,
+    /// 64-bit hash of the start's machine and input, to recognise a repeated start.
+    pub start_hash: u64,
+    /// When it closed, milliseconds since the epoch.
+    pub closed_ms: i64,
+}
+
+/// Form of a record on the wire: the version beside the content.
+#[derive(Serialize, Deserialize)]
+struct Versioned<R> {
+    v: u32,
+    r: R,
+}
+
+/// The version written by this build.
+const VERSION: u32 = 1;
+
+impl HistoryRecord {
+    /// Writes the record as JSON.
+    ///
+    /// # Panics
+    /// Never: every field serialises.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&Versioned { v: VERSION, r: self }).expect("history records serialise")
+    }
+
+    /// Reads a record of any version up to this build's.
+    ///
+    /// # Errors
+    /// A description of what is wrong with `bytes`.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let Versioned { v, r: record } = serde_json::from_slice::<Versioned<Self>>(bytes)?;
+        if v > VERSION {
+            return Err(serde::de::Error::custom(format!(
+                "history record of version {v}; this build reads up to {VERSION}: upgrade baton"
+            )));
+        }
+        Ok(record)
+    }
+}
