@@ -1,0 +1,102 @@
+//! Calls: what the API asks of an owner, and the answers.
+//!
+//! Every answer, errors included, is given when everything appended before its decision is effective (R6).
+
+use crate::definitions::Definition;
+use baton_schemas::history::Failure;
+use baton_schemas::{Outcome, Payload, TaskToken};
+use std::sync::Arc;
+
+/// Names a call until it is answered.
+pub type CallId = u64;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// StartExecution. The name is fixed before the call is passed on, so that repeating it is one start.
+    Start(Box<StartCall>),
+    /// StopExecution.
+    Stop {
+        /// ARN.
+        execution: Arc<str>,
+        /// Error and cause, both optional.
+        failure: Failure,
+    },
+    /// SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat.
+    Complete {
+        /// Task token.
+        token: TaskToken,
+        /// How the task stands.
+        outcome: Outcome,
+    },
+}
+
+/// A start over HTTP.
+#[derive(Clone, Debug)]
+pub struct StartCall {
+    /// ARN of the execution.
+    pub execution: Arc<str>,
+    /// The definition it runs.
+    pub definition: Arc<Definition>,
+    /// Input.
+    pub input: Payload,
+    /// `traceparent` of the caller.
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// A good answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The execution runs (or ran already, with the same input).
+    Started {
+        /// When it was started.
+        start_ms: i64,
+    },
+    /// The execution is stopped.
+    Stopped {
+        /// When.
+        stop_ms: i64,
+    },
+    /// The completion or heartbeat was taken.
+    Completed,
+}
+
+/// Why a call was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Another node owns the partition, or nobody yet.
+    #[error("partition {partition} is not owned by this node")]
+    NotOwner {
+        /// The partition.
+        partition: i32,
+    },
+    /// The name is taken by an execution with another input, or one that has closed.
+    #[error("Execution Already Exists: '{0}'")]
+    ExecutionAlreadyExists(Arc<str>),
+    /// No such execution.
+    #[error("Execution Does Not Exist: '{0}'")]
+    ExecutionDoesNotExist(Arc<str>),
+    /// The token is not one of ours.
+    #[error("Invalid Token: '{0}'")]
+    InvalidToken(String),
+    /// The task has ended or timed out, or its execution has closed.
+    #[error("Task Timed Out: 'Provided task does not exist anymore'")]
+    TaskTimedOut,
+    /// A bound is reached: try again later.
+    #[error("{0}")]
+    Throttled(&'static str),
+    /// The input makes a record too large to store.
+    #[error("the record would have {bytes} bytes; at most {limit} are possible: pass large data by reference")]
+    TooLarge {
+        /// Size of the record.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
+}
+
+/// How the API reaches the owners of this node.
+pub trait Calls: Send + Sync {
+    /// Gives `call` to the owner of `partition`; `answer` is called exactly once, from another thread.
+    fn call(&self, partition: i32, call: Call, answer: Box<dyn FnOnce(Result<Reply, CallError>) + Send>);
+}

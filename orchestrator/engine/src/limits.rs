@@ -1,0 +1,32 @@
+//! Bounds of the engine, each named once; the configurable ones are defaults of [`crate::Settings`].
+
+/// Largest history record, bytes; the history topic's `max.message.bytes` must be at least this.
+pub const RECORD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most appended but not yet acknowledged records of one partition; past it inputs wait and calls are throttled.
+pub const IN_FLIGHT_MAX: usize = 20_000;
+/// Most open executions of one partition; past it starts are throttled.
+pub const OPEN_EXECUTIONS_MAX: usize = 1_000_000;
+/// Most sent but not yet acknowledged effects of one partition; past it inputs wait.
+pub const OUTBOX_MAX: usize = 100_000;
+/// A mark is written at the latest after this many effective records.
+pub const MARK_EVERY_RECORDS: u64 = 2_000;
+/// A mark is written at the latest this long after an effect was acknowledged, milliseconds.
+pub const MARK_EVERY_MS: i64 = 1_000;
+/// How often an idle owner looks whether somebody else wrote to its history (R5), milliseconds.
+pub const TAIL_EVERY_MS: i64 = 1_000;
+/// Longest random pause before claiming again, milliseconds.
+pub const RECLAIM_PAUSE_MAX_MS: i64 = 500;
+/// How far the clock may be off the broker's, milliseconds (R11).
+pub const CLOCK_SKEW_MAX_MS: i64 = 30_000;
+/// Records appended since the last restatement before a new one begins (R14).
+pub const RESTATE_EVERY_RECORDS: u64 = 1_000_000;
+/// Open executions restated in one go, so that other work is not held up.
+pub const RESTATE_BATCH: usize = 100;
+/// Closed names in one restatement record.
+pub const RESTATE_NAMES_PER_RECORD: usize = 1_000;
+/// How long closed executions and their names are kept, milliseconds (90 days).
+pub const CLOSED_KEPT_MS: i64 = 90 * 24 * 3_600 * 1_000;
+/// An open task's command is sent again this long after it was scheduled, before its topic drops it (6 of 7 days), milliseconds.
+pub const COMMAND_RESEND_MS: i64 = 6 * 24 * 3_600 * 1_000;
+/// Longest pause of the owner's own timers, milliseconds: it wants a tick at least this often.
+pub const TICK_MAX_MS: i64 = 1_000;
