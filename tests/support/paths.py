@@ -1,0 +1,16 @@
+"""Where things are, seen from the root of the repository. Stdlib only: ./tests/run imports it before anything is installed."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
+VENV = CACHE / "venv"
+VENV_PYTHON = VENV / "bin" / "python"
+KAFKA_LIBS = CACHE / "kafka" / "libs"
+KAFKA_POM = ROOT / "tests" / "support" / "kafka" / "pom.xml"
+REQUIREMENTS = ROOT / "tests" / "support" / "requirements.txt"
+RESULTS = CACHE / "results"
+RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+BATON = RELEASE / "baton"
+EXAMPLES = ROOT / "workers" / "examples"

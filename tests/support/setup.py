@@ -1,0 +1,107 @@
+"""Installs what the tests need, once, into .cache/: a Python environment, Kafka's jars, cargo-deny.
+
+Owns: the list of system packages and how each missing one is named to the user. Stdlib only. It never touches the
+system unless it runs as root on a machine with apt-get; otherwise it says what to install.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+from support.paths import CACHE, KAFKA_LIBS, KAFKA_POM, REQUIREMENTS, VENV, VENV_PYTHON
+
+# command -> Debian package that has it.
+FOR_BUILD = {"cc": "gcc", "g++": "g++", "make": "make", "perl": "perl"}
+FOR_KAFKA = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
+JAVA_MINIMUM = 17
+
+
+class Missing(Exception):
+    """Something the tests need is not there and could not be installed; the message says how to get it."""
+
+
+def build_tools():
+    """Rust and the compilers that librdkafka, OpenSSL and zstd are built with."""
+    if shutil.which("cargo") is None:
+        raise Missing("cargo is not on PATH: install Rust with rustup (https://rustup.rs)")
+    _system_packages(FOR_BUILD)
+
+
+def kafka():
+    """Java and Kafka's jars."""
+    _system_packages(FOR_KAFKA)
+    _check_java()
+    stamp = KAFKA_LIBS.parent / "stamp"
+    if _stamped(stamp, KAFKA_POM):
+        return
+    shutil.rmtree(KAFKA_LIBS, ignore_errors=True)
+    KAFKA_LIBS.mkdir(parents=True)
+    _must(
+        ["mvn", "-q", "-B", "-f", str(KAFKA_POM), "dependency:copy-dependencies", "-DincludeScope=runtime",
+         f"-DoutputDirectory={KAFKA_LIBS}"],
+        "Maven could not fetch Kafka's jars: check the network, or your Maven mirror settings",
+    )
+    _stamp(stamp, KAFKA_POM)
+
+
+def python():
+    """The virtual environment with the packages of requirements.txt."""
+    stamp = VENV / "stamp"
+    if _stamped(stamp, REQUIREMENTS):
+        return
+    CACHE.mkdir(exist_ok=True)
+    shutil.rmtree(VENV, ignore_errors=True)
+    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    if made.returncode != 0:
+        _apt(["python3-venv"], "python3 has no venv module")
+        shutil.rmtree(VENV, ignore_errors=True)
+        _must([sys.executable, "-m", "venv", str(VENV)], "python3 could not make a virtual environment")
+    _must(
+        [str(VENV_PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)],
+        "pip could not install tests/support/requirements.txt: check the network, or your package index settings",
+    )
+    _stamp(stamp, REQUIREMENTS)
+
+
+def _system_packages(wanted):
+    missing = {command: package for command, package in wanted.items() if shutil.which(command) is None}
+    if missing:
+        _apt(sorted(missing.values()), f"not on PATH: {', '.join(sorted(missing))}")
+
+
+def _apt(packages, why):
+    how = f"install: {' '.join(packages)} (Debian names)"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Missing(f"{why}; {how}")
+    print(f"{why}; installing {' '.join(packages)}", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-q"], env=environment, stdout=subprocess.DEVNULL)
+    _must(["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], f"{why}; {how}", environment)
+
+
+def _check_java():
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr
+    found = re.search(r'version "(\d+)', said)
+    if found is None or int(found[1]) < JAVA_MINIMUM:
+        raise Missing(f"Kafka 4 needs Java {JAVA_MINIMUM} or newer, but `java -version` says: {said.strip()[:200]}")
+
+
+def _must(command, otherwise, environment=None):
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if run.returncode != 0:
+        raise Missing(f"{otherwise}\n{' '.join(command)} said:\n{(run.stdout + run.stderr)[-2000:]}")
+
+
+def _digest(source):
+    return hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def _stamped(stamp, source):
+    return stamp.exists() and stamp.read_text() == _digest(source)
+
+
+def _stamp(stamp, source):
+    stamp.write_text(_digest(source))
