@@ -4,7 +4,7 @@
 //! in offset order: a claim begins an epoch; the others count only if their epoch is the last claim's offset and their
 //! sequence number is the next one.
 
-use super::{Event, EventKind};
+use super::Event;
 use crate::Payload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,9 +20,6 @@ pub enum HistoryRecord {
         node: Arc<str>,
         /// Clock of the node, milliseconds since the epoch.
         now: i64,
-        /// Offset of the claim after which everything live was stated again last (R14), if any.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        base: Option<i64>,
     },
     /// One step of one execution.
     Transition(Transition),
@@ -34,7 +31,7 @@ pub enum HistoryRecord {
         seq: u64,
         /// Offset in the history partition.
         upto: i64,
-        /// As in the claim.
+        /// As in a transition.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         base: Option<i64>,
         /// Positions of inputs that changed nothing else.
@@ -72,6 +69,28 @@ pub struct Transition {
     /// Set when the input was refused: it goes to the dead-letter topic with this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Arc<str>>,
+    /// Set when the input belongs to another partition and is passed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_on: Option<Box<PassedOn>>,
+    /// Offset of the claim after which everything live was stated again last (R14), if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<i64>,
+}
+
+/// An input that belongs to another partition (R12): a record to be sent there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOn {
+    /// The topic it came on and goes to.
+    pub topic: InputTopic,
+    /// The partition it belongs to.
+    pub partition: i32,
+    /// Key.
+    pub key: Arc<str>,
+    /// Headers, in order.
+    pub headers: Vec<(Arc<str>, Arc<str>)>,
+    /// Value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Payload>,
 }
 
 /// What caused a step (R7).
@@ -136,22 +155,12 @@ pub enum Restated {
     },
     /// Closed executions whose names are still taken.
     Names(Vec<Closed>),
-    /// A result whose notice was not yet acknowledged.
-    Notice {
-        /// ARN of the closed execution.
-        execution: Arc<str>,
-        /// Where it goes.
-        reply_to: crate::request::ReplyTo,
-        /// The closing event.
-        event: Box<EventKind>,
-        /// Its output.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        data: Option<Payload>,
-    },
     /// Everything live at the claim has now been stated; the history before that claim may be deleted.
     Complete {
         /// Positions at this point.
         positions: Positions,
+        /// Latest time recorded, milliseconds since the epoch.
+        now: i64,
     },
 }
 
