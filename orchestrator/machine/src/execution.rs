@@ -1,8 +1,17 @@
-//! (to be split) An execution's state, its stimuli and effects.
+//! An execution in memory and the machine's public door.
+//!
+//! Owns: the state that events fold into, and what may be asked of it. It changes by `apply` alone.
 
+use crate::decide::Decider;
+use crate::effect::{Effect, Status, Step, TaskCommand};
+use crate::frame::{Frame, OpenTask, seconds_to_ms};
+use crate::limits;
+use crate::stimulus::Stimulus;
+use crate::timers::Timers;
 use baton_language::Program;
 use baton_schemas::Payload;
-use baton_schemas::history::{Event, Failure, Started};
+use baton_schemas::history::{Event, Started};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Configurable bounds; defaults in [`crate::limits`].
@@ -13,10 +22,6 @@ pub struct Limits {
     /// Most events in a history.
     pub history_events: u64,
 }
-
-/// One execution in memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Execution {}
 
 /// What a new execution is.
 #[derive(Clone, Debug)]
@@ -29,173 +34,211 @@ pub struct Start {
     pub input: Payload,
 }
 
-/// What can happen to an execution.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stimulus {
-    /// The task scheduled by event `task` succeeded.
-    TaskSucceeded {
-        /// Event id.
-        task: u64,
-        /// Its output.
-        output: Payload,
-    },
-    /// It failed.
-    TaskFailed {
-        /// Event id.
-        task: u64,
-        /// Error and cause.
-        failure: Failure,
-    },
-    /// A heartbeat of it.
-    Heartbeat {
-        /// Event id.
-        task: u64,
-    },
-    /// Timers may be due. Heartbeat deadlines count as the later of the recorded one and `heartbeats_since_ms` + interval (R11).
-    Tick {
-        /// Time of the owner's claim, milliseconds since the epoch.
-        heartbeats_since_ms: i64,
-    },
-    /// StopExecution.
-    Stop(Failure),
+/// One execution in memory.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    pub(crate) program: Arc<Program>,
+    pub(crate) arn: Arc<str>,
+    pub(crate) limits: Limits,
+    pub(crate) started: Box<Started>,
+    /// When the first event was decided, milliseconds since the epoch.
+    pub(crate) started_ms: i64,
+    /// Input of the execution, for `$$.Execution.Input`.
+    pub(crate) input: Payload,
+    pub(crate) status: Status,
+    /// Id of the last event.
+    pub(crate) last_id: u64,
+    /// Frame 0.
+    pub(crate) main: Frame,
+    /// Branches and iterations; `None` where there never were any.
+    pub(crate) others: Option<Box<Others>>,
+    pub(crate) timers: Timers,
 }
 
-/// What must be done outside once the step's record is effective. Derived from events by `apply` alone, so that replay
-/// finds the same effects.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Send a command.
-    Command(TaskCommand),
-    /// Tell the worker that the task of this event id is no longer wanted.
-    Cancel {
-        /// Event id of the task.
-        task: u64,
-    },
-    /// The execution closed.
-    Closed(Closing),
-}
-
-/// A task to send to a worker.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TaskCommand {
-    /// Event id; with the ARN it makes the token.
-    pub task: u64,
-    /// Task queue.
-    pub queue: Arc<str>,
-    /// Name of the state.
-    pub state: Arc<str>,
-    /// From 0.
-    pub attempt: u32,
-    /// When it was scheduled, milliseconds since the epoch.
-    pub scheduled_ms: i64,
-    /// After this time the task has timed out.
-    pub deadline_ms: Option<i64>,
-    /// Heartbeat interval, seconds.
-    pub heartbeat_s: Option<u64>,
-    /// Input of the task.
-    pub input: Payload,
-}
-
-/// How an execution closed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Closing {
-    /// How.
-    pub status: Status,
-    /// Output, if it succeeded.
-    pub output: Option<Payload>,
-    /// Error and cause, if it did not.
-    pub failure: Failure,
-}
-
-/// Status of an execution, as AWS names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// `RUNNING`
-    Running,
-    /// `SUCCEEDED`
-    Succeeded,
-    /// `FAILED`
-    Failed,
-    /// `ABORTED`
-    Aborted,
-    /// `TIMED_OUT`
-    TimedOut,
-}
-
-/// What one stimulus led to.
+/// Frames but for frame 0.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Step {
-    /// Events, already applied; empty when nothing changed.
-    pub events: Vec<Event>,
-    /// Effects of these events.
-    pub effects: Vec<Effect>,
+pub(crate) struct Others {
+    /// Id of the frame made last.
+    pub last: u32,
+    /// The frames.
+    pub frames: BTreeMap<u32, Frame>,
+    /// Frames by the id of their open task.
+    pub tasks: BTreeMap<u64, u32>,
+}
+
+impl PartialEq for Execution {
+    /// The same program (in memory), and everything else equal.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.program, &other.program)
+            && self.arn == other.arn
+            && self.limits == other.limits
+            && self.started == other.started
+            && self.started_ms == other.started_ms
+            && self.input == other.input
+            && self.status == other.status
+            && self.last_id == other.last_id
+            && self.main == other.main
+            && self.others == other.others
+            && self.timers == other.timers
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes: limits::PAYLOAD_BYTES_MAX,
+            history_events: limits::HISTORY_EVENTS_MAX,
+        }
+    }
 }
 
 impl Execution {
     /// Begins an execution: ExecutionStarted and everything up to where it must wait.
     #[must_use]
-    pub fn start(_program: Arc<Program>, _start: Start, _now_ms: i64, _limits: Limits) -> (Self, Step) {
-        todo!()
+    pub fn start(program: Arc<Program>, start: Start, now_ms: i64, limits: Limits) -> (Self, Step) {
+        let mut execution = Self::empty(program, start.arn, limits);
+        let program = execution.program.clone();
+        let step = Decider::new(&mut execution, &program, now_ms).start(start.started, start.input);
+        (execution, step)
     }
 
     /// An execution before its first event, for replay: the first event applied must be ExecutionStarted.
     #[must_use]
-    pub fn empty(_program: Arc<Program>, _arn: Arc<str>, _limits: Limits) -> Self {
-        todo!()
+    pub fn empty(program: Arc<Program>, arn: Arc<str>, limits: Limits) -> Self {
+        let nothing: Arc<str> = Arc::from("");
+        let started = Started {
+            machine: nothing.clone(),
+            revision: 0,
+            role_arn: nothing,
+            traceparent: None,
+            reply_to: None,
+        };
+        let input = Payload::empty_object();
+        Self {
+            program,
+            arn,
+            limits,
+            started: Box::new(started),
+            started_ms: 0,
+            input: input.clone(),
+            status: Status::Running,
+            last_id: 0,
+            main: Frame::new(0, input, None),
+            others: None,
+            timers: Timers::default(),
+        }
     }
 
     /// Decides what a stimulus leads to and applies it. A stimulus for a task that is not open yields one
     /// `CompletionIgnored` event; a tick with nothing due yields no event.
-    pub fn handle(&mut self, _stimulus: Stimulus, _now_ms: i64) -> Step {
-        todo!()
+    pub fn handle(&mut self, stimulus: Stimulus, now_ms: i64) -> Step {
+        let program = self.program.clone();
+        Decider::new(self, &program, now_ms).handle(stimulus)
     }
 
-    /// Changes the state by one event, decided at `now_ms`, and adds the effects it has.
-    pub fn apply(&mut self, _event: &Event, _now_ms: i64, _effects: &mut Vec<Effect>) {
-        todo!()
+    /// Changes the state by one event, decided at `now_ms`, and adds the effects it has. Total: an event that does not
+    /// fit changes as much as it can and nothing else.
+    pub fn apply(&mut self, event: &Event, now_ms: i64, effects: &mut Vec<Effect>) {
+        crate::apply::apply(self, event, now_ms, effects);
     }
 
     /// When the next timer is due (wait, timeout, heartbeat, retry, execution timeout), milliseconds since the epoch.
     #[must_use]
-    pub fn next_due_ms(&self, _heartbeats_since_ms: i64) -> Option<i64> {
-        todo!()
+    pub fn next_due_ms(&self, heartbeats_since_ms: i64) -> Option<i64> {
+        if self.status != Status::Running {
+            return None;
+        }
+        let first = self.timers.first(heartbeats_since_ms).map(|due| due.at_ms);
+        match (first, self.times_out_ms()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// `RUNNING` until a closing event was applied.
     #[must_use]
     pub fn status(&self) -> Status {
-        todo!()
+        self.status
     }
 
-    /// Commands of all open tasks, to be sent again.
+    /// Commands of all open tasks, to be sent again, in the order of their frames.
     #[must_use]
     pub fn open_commands(&self) -> Vec<TaskCommand> {
-        todo!()
+        let others = self.others.iter().flat_map(|others| others.frames.values());
+        std::iter::once(&self.main)
+            .chain(others)
+            .filter_map(|frame| frame.task().map(|task| self.command(frame, task)))
+            .collect()
     }
 
     /// Whether the task of this event id is open.
     #[must_use]
-    pub fn is_open(&self, _task: u64) -> bool {
-        todo!()
+    pub fn is_open(&self, task: u64) -> bool {
+        self.frame_of(task).is_some()
     }
 
     /// Facts of the first event.
     #[must_use]
     pub fn started(&self) -> &Started {
-        todo!()
+        &self.started
     }
-}
 
-impl Status {
-    /// As AWS writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "RUNNING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Failed => "FAILED",
-            Self::Aborted => "ABORTED",
-            Self::TimedOut => "TIMED_OUT",
+    /// When the execution as a whole times out, milliseconds since the epoch.
+    pub(crate) fn times_out_ms(&self) -> Option<i64> {
+        self.program
+            .timeout_s
+            .map(|s| self.started_ms.saturating_add(seconds_to_ms(s)))
+    }
+
+    /// The frame that waits for this task.
+    pub(crate) fn frame_of(&self, task: u64) -> Option<u32> {
+        if self.main.task().is_some_and(|open| open.id == task) {
+            return Some(0);
+        }
+        self.others.as_ref()?.tasks.get(&task).copied()
+    }
+
+    /// The frame with this id, if it has not ended.
+    pub(crate) fn frame(&self, id: u32) -> Option<&Frame> {
+        if id == 0 {
+            Some(&self.main)
+        } else {
+            self.others.as_ref()?.frames.get(&id)
+        }
+    }
+
+    /// The same, to change it.
+    pub(crate) fn frame_mut(&mut self, id: u32) -> Option<&mut Frame> {
+        if id == 0 {
+            Some(&mut self.main)
+        } else {
+            self.others.as_mut()?.frames.get_mut(&id)
+        }
+    }
+
+    /// Frames that this frame made and that have not ended, in order.
+    pub(crate) fn children(&self, parent: u32) -> Vec<u32> {
+        let frames = self.others.iter().flat_map(|others| others.frames.iter());
+        frames
+            .filter(|(_, frame)| frame.origin.is_some_and(|o| o.parent == parent))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// The command of an open task.
+    pub(crate) fn command(&self, frame: &Frame, task: &OpenTask) -> TaskCommand {
+        let state = frame
+            .state
+            .map_or_else(|| Arc::from(""), |id| self.program.state(id).name.clone());
+        TaskCommand {
+            task: task.id,
+            queue: task.queue.clone(),
+            state,
+            attempt: task.attempt,
+            scheduled_ms: task.scheduled_ms,
+            deadline_ms: task.deadline_ms,
+            heartbeat_s: task.heartbeat_s,
+            input: task.input.clone(),
         }
     }
 }

@@ -9,9 +9,27 @@
 //! handle(stimulus, now) -> [Event] -> apply(event, now) -> state + [Effect]
 //!                           (history)                       (memory)  (outbox)
 //! ```
+//!
+//! Reading path: [`Execution`] (`execution`), what can happen (`stimulus`), the loop (`decide`), what each state type
+//! does (`states`), how a state ends or fails (`flow`, `failing`), how events change memory (`apply`).
 
+mod apply;
 pub mod aws_history;
+mod context;
+mod data;
+mod decide;
+mod effect;
+mod errors;
 mod execution;
+mod failing;
+mod flow;
+mod frame;
 pub mod limits;
+mod retry;
+mod states;
+mod stimulus;
+mod timers;
 
-pub use execution::{Closing, Effect, Execution, Limits, Start, Status, Step, Stimulus, TaskCommand};
+pub use effect::{Closing, Effect, Status, Step, TaskCommand};
+pub use execution::{Execution, Limits, Start};
+pub use stimulus::Stimulus;

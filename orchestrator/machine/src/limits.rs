@@ -10,3 +10,7 @@ pub const ERROR_LENGTH_MAX: usize = 256;
 pub const CAUSE_LENGTH_MAX: usize = 32_768;
 /// Most events that one step may write before the execution is failed: a loop without a waiting state ends here.
 pub const EVENTS_PER_STEP_MAX: usize = 25_000;
+/// Most items that one Map takes: each costs at least one event.
+pub const FAN_OUT_MAX: usize = 25_000;
+/// Most entries of one `Retry` that are counted.
+pub const RETRIERS_MAX: usize = 1_024;

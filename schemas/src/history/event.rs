@@ -5,11 +5,12 @@
 //! execution's state again without deciding anything.
 
 use crate::Payload;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One entry of an execution's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// AWS's event id: 1, 2, 3, ... without gaps; 0 for an internal event.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -24,12 +25,18 @@ pub struct Event {
     #[serde(rename = "e")]
     pub kind: EventKind,
     /// The event's one JSON payload: `input`, `output`, `parameters`, by kind. See each kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::payload::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub data: Option<Payload>,
 }
 
 /// The type of a state, as written in `Type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum StateType {
     /// `Pass`
     Pass,
@@ -50,7 +57,7 @@ pub enum StateType {
 }
 
 /// What happened. Names follow AWS; `data` says what [`Event::data`] holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EventKind {
     /// data: input. The execution exists from here on.
     ExecutionStarted(Box<Started>),
@@ -125,7 +132,7 @@ pub enum EventKind {
     ParallelStateFailed(Failure),
     /// The state was ended from outside.
     ParallelStateAborted,
-    /// A Map begins.
+    /// A Map begins. data: the items, internal (AWS shows none), where iterations start later or read them.
     MapStateStarted {
         /// Number of items.
         length: u64,
@@ -136,14 +143,14 @@ pub enum EventKind {
     MapStateFailed(Failure),
     /// The state was ended from outside.
     MapStateAborted,
-    /// An iteration begins; a frame is made for it. data: its input, internal (AWS shows none).
+    /// An iteration begins; a frame is made for it. `frame` is the Map's. data: its input, internal (AWS shows none).
     MapIterationStarted {
         /// Name of the Map state.
         name: Arc<str>,
         /// From 0.
         index: u64,
     },
-    /// The iteration ended well.
+    /// The iteration ended well. `frame` is the iteration's.
     MapIterationSucceeded {
         /// Name of the Map state.
         name: Arc<str>,
@@ -174,12 +181,17 @@ pub enum EventKind {
         /// Milliseconds since the epoch.
         due_ms: i64,
     },
-    /// Internal: the state is tried again at `due_ms` (Retry).
+    /// Internal: the state is tried again at `due_ms` (Retry); `prev` is what the next attempt's first event follows.
     RetryScheduled {
         /// Milliseconds since the epoch.
         due_ms: i64,
         /// Which retrier matched, from 0.
         retrier: u32,
+    },
+    /// Internal: a branch of a Parallel ended well; `prev` is its last event, `frame` the branch.
+    BranchSucceeded {
+        /// Number of the branch, from 0.
+        index: u64,
     },
     /// Internal: a heartbeat came for the task scheduled by event `task`.
     HeartbeatRecorded {
@@ -196,7 +208,7 @@ pub enum EventKind {
 }
 
 /// Details of [`EventKind::ExecutionStarted`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Started {
     /// ARN of the state machine.
     pub machine: Arc<str>,
@@ -213,7 +225,7 @@ pub struct Started {
 }
 
 /// What kind of resource a task calls, as AWS names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resource {
     /// `resourceType`, such as `lambda` or `baton`.
     pub kind: Arc<str>,
@@ -222,7 +234,7 @@ pub struct Resource {
 }
 
 /// Details of a scheduled task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskScheduled {
     /// Resource as AWS names it; for a function or activity ARN `kind` is empty and `name` the ARN.
     pub resource: Resource,
@@ -240,7 +252,7 @@ pub struct TaskScheduled {
 }
 
 /// Error name and cause, both optional as in AWS.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// Error name, such as `States.Timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -269,6 +281,7 @@ impl EventKind {
             self,
             Self::WaitStarted { .. }
                 | Self::RetryScheduled { .. }
+                | Self::BranchSucceeded { .. }
                 | Self::HeartbeatRecorded { .. }
                 | Self::CompletionIgnored { .. }
         )

@@ -1,0 +1,29 @@
+//! The end of an execution.
+//!
+//! Owns: what a closing event leaves: a status and nothing that waits.
+
+use super::phase;
+use crate::effect::{Closing, Effect, Status};
+use crate::execution::Execution;
+use baton_schemas::Payload;
+use baton_schemas::history::Failure;
+
+/// Closes the execution; every open task is cancelled.
+pub(super) fn close(
+    execution: &mut Execution,
+    status: Status,
+    failure: Option<&Failure>,
+    output: Option<Payload>,
+    effects: &mut Vec<Effect>,
+) {
+    phase::cancel(execution, 0, effects);
+    execution.timers.clear();
+    execution.others = None;
+    execution.main.retries = Vec::new();
+    execution.status = status;
+    effects.push(Effect::Closed(Closing {
+        status,
+        output,
+        failure: failure.cloned().unwrap_or_default(),
+    }));
+}

@@ -1,0 +1,176 @@
+//! Folding events into an execution's state, the same when deciding and when replaying.
+//!
+//! Owns: what each event changes and which effects it has. Total and boring: no decisions, no evaluation of paths, no
+//! errors. An event that fits nothing (a frame that is gone, say) changes nothing.
+
+mod close;
+mod fork;
+mod phase;
+mod task;
+
+use crate::effect::{Effect, Status};
+use crate::execution::Execution;
+use crate::frame::Phase;
+use baton_schemas::history::{Event, EventKind, Started};
+
+/// Changes `execution` by `event`, decided at `now_ms`.
+pub(crate) fn apply(
+    execution: &mut Execution,
+    event: &Event,
+    now_ms: i64,
+    effects: &mut Vec<Effect>,
+) {
+    use EventKind as K;
+    if event.id != 0 {
+        execution.last_id = event.id;
+    }
+    match &event.kind {
+        K::ExecutionStarted(started) => begin(execution, started, event, now_ms),
+        K::ExecutionSucceeded => close::close(
+            execution,
+            Status::Succeeded,
+            None,
+            event.data.clone(),
+            effects,
+        ),
+        K::ExecutionFailed(failure) => {
+            close::close(execution, Status::Failed, Some(failure), None, effects)
+        }
+        K::ExecutionAborted(failure) => {
+            close::close(execution, Status::Aborted, Some(failure), None, effects)
+        }
+        K::ExecutionTimedOut(failure) => {
+            close::close(execution, Status::TimedOut, Some(failure), None, effects)
+        }
+
+        K::StateEntered { name, .. } => enter(execution, event, name, now_ms),
+        K::StateExited { .. } => exit(execution, event, effects),
+
+        K::TaskScheduled(t) | K::LambdaFunctionScheduled(t) | K::ActivityScheduled(t) => {
+            task::schedule(execution, event, t, now_ms, effects);
+        }
+        K::TaskStarted(_) | K::TaskSubmitted(_) | K::LambdaFunctionStarted => {
+            follow(execution, event)
+        }
+        K::ActivityStarted { .. } => task::start(execution, event, now_ms),
+        K::TaskSucceeded(_)
+        | K::TaskFailed(..)
+        | K::LambdaFunctionSucceeded
+        | K::LambdaFunctionFailed(_)
+        | K::ActivitySucceeded
+        | K::ActivityFailed(_) => {
+            phase::change(execution, event.frame, Phase::Idle);
+            follow(execution, event);
+        }
+        K::TaskTimedOut(..)
+        | K::LambdaFunctionTimedOut(_)
+        | K::ActivityTimedOut(_)
+        | K::TaskStateAborted => {
+            phase::cancel(execution, event.frame, effects);
+            follow(execution, event);
+        }
+
+        K::ParallelStateStarted => fork::start_branches(execution, event),
+        K::BranchSucceeded { index } => fork::branch_ended(execution, event, *index),
+        K::MapStateStarted { length } => fork::start_map(execution, event, *length),
+        K::MapIterationStarted { .. } => fork::start_iteration(execution, event),
+        K::MapIterationSucceeded { index, .. } => fork::iteration_ended(execution, event, *index),
+        K::MapIterationFailed { .. } | K::MapIterationAborted { .. } => {
+            fork::iteration_lost(execution, event, effects)
+        }
+        K::ParallelStateSucceeded | K::MapStateSucceeded => {
+            phase::change(execution, event.frame, Phase::Idle)
+        }
+        K::ParallelStateFailed(_)
+        | K::MapStateFailed(_)
+        | K::ParallelStateAborted
+        | K::MapStateAborted => {
+            phase::cancel(execution, event.frame, effects);
+            follow(execution, event);
+        }
+
+        K::WaitStarted { due_ms } => {
+            phase::change(execution, event.frame, Phase::Waiting { due_ms: *due_ms })
+        }
+        K::WaitStateAborted => {
+            phase::change(execution, event.frame, Phase::Idle);
+            follow(execution, event);
+        }
+        K::RetryScheduled { due_ms, retrier } => {
+            retry(execution, event, *due_ms, *retrier, effects)
+        }
+        K::HeartbeatRecorded { task } => task::heartbeat(execution, *task, now_ms),
+        K::CompletionIgnored { .. } => {}
+    }
+}
+
+/// The next event of the frame names this one as the previous.
+fn follow(execution: &mut Execution, event: &Event) {
+    if let Some(frame) = execution.frame_mut(event.frame) {
+        frame.prev = event.id;
+    }
+}
+
+/// The first event. The first state's event names 0 as the previous one, as AWS records it.
+fn begin(execution: &mut Execution, started: &Started, event: &Event, now_ms: i64) {
+    *execution.started = started.clone();
+    execution.started_ms = now_ms;
+    if let Some(input) = &event.data {
+        execution.input = input.clone();
+        execution.main.input = input.clone();
+    }
+}
+
+fn enter(execution: &mut Execution, event: &Event, name: &str, now_ms: i64) {
+    let program = execution.program.clone();
+    let Some(frame) = execution.frame_mut(event.frame) else {
+        return;
+    };
+    let next = frame
+        .state
+        .and_then(|id| program.state(id).next)
+        .filter(|id| &*program.state(*id).name == name);
+    frame.state = next.or_else(|| program.find(name));
+    frame.entered_id = event.id;
+    frame.entered_ms = now_ms;
+    frame.prev = event.id;
+    frame.retries = Vec::new();
+    if let Some(input) = &event.data {
+        frame.input = input.clone();
+    }
+}
+
+fn exit(execution: &mut Execution, event: &Event, effects: &mut Vec<Effect>) {
+    phase::cancel(execution, event.frame, effects);
+    let Some(frame) = execution.frame_mut(event.frame) else {
+        return;
+    };
+    frame.prev = event.id;
+    frame.retries = Vec::new();
+    if let Some(output) = &event.data {
+        frame.input = output.clone();
+    }
+}
+
+/// Counts the retry. `prev` of the internal event says what the next attempt's first event follows.
+fn retry(
+    execution: &mut Execution,
+    event: &Event,
+    due_ms: i64,
+    retrier: u32,
+    effects: &mut Vec<Effect>,
+) {
+    phase::cancel(execution, event.frame, effects);
+    phase::change(execution, event.frame, Phase::Retrying { due_ms });
+    let Some(frame) = execution.frame_mut(event.frame) else {
+        return;
+    };
+    frame.prev = event.prev;
+    let slot = retrier as usize;
+    if slot < crate::limits::RETRIERS_MAX {
+        if frame.retries.len() <= slot {
+            frame.retries.resize(slot + 1, 0);
+        }
+        frame.retries[slot] = frame.retries[slot].saturating_add(1);
+    }
+}

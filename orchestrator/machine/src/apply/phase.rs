@@ -1,0 +1,67 @@
+//! What a frame does, kept in step with timers and the index of open tasks.
+//!
+//! Owns: the only places where a frame's phase changes.
+
+use crate::effect::Effect;
+use crate::execution::{Execution, Others};
+use crate::frame::Phase;
+
+/// Gives frame `id` another phase.
+pub(super) fn change(execution: &mut Execution, id: u32, phase: Phase) {
+    let Execution {
+        main,
+        others,
+        timers,
+        ..
+    } = execution;
+    if id == 0 {
+        timers.disarm(0, main);
+        main.phase = phase;
+        timers.arm(0, main);
+        return;
+    }
+    let Some(Others { frames, tasks, .. }) = others.as_deref_mut() else {
+        return;
+    };
+    let Some(frame) = frames.get_mut(&id) else {
+        return;
+    };
+    timers.disarm(id, frame);
+    if let Some(task) = frame.task() {
+        tasks.remove(&task.id);
+    }
+    frame.phase = phase;
+    if let Some(task) = frame.task() {
+        tasks.insert(task.id, id);
+    }
+    timers.arm(id, frame);
+}
+
+/// Ends whatever frame `id` is doing, with the frames it made; tasks that were open are cancelled.
+pub(super) fn cancel(execution: &mut Execution, id: u32, effects: &mut Vec<Effect>) {
+    let Some(frame) = execution.frame(id) else {
+        return;
+    };
+    match &frame.phase {
+        Phase::Idle => return,
+        Phase::Task(task) => effects.push(Effect::Cancel { task: task.id }),
+        Phase::Waiting { .. } | Phase::Retrying { .. } => {}
+        Phase::Forked(_) => remove_children(execution, id, effects),
+    }
+    change(execution, id, Phase::Idle);
+}
+
+/// Removes frame `id` (not frame 0), cancelling what it does.
+pub(super) fn remove(execution: &mut Execution, id: u32, effects: &mut Vec<Effect>) {
+    cancel(execution, id, effects);
+    if let Some(others) = execution.others.as_deref_mut() {
+        others.frames.remove(&id);
+    }
+}
+
+fn remove_children(execution: &mut Execution, parent: u32, effects: &mut Vec<Effect>) {
+    let children: Vec<u32> = execution.children(parent);
+    for child in children {
+        remove(execution, child, effects);
+    }
+}

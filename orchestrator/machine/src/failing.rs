@@ -1,0 +1,197 @@
+//! How a state fails: tried again, caught, or passed up to what contains it.
+//!
+//! Owns: the order Retry, Catch, end of the frame (ASL "Errors"), and the abortion of siblings when a branch or
+//! iteration fails.
+//!
+//! ```text
+//! failure -> a retrier has attempts left  -> RetryScheduled
+//!         -> a catcher matches            -> [Parallel|Map]StateFailed? -> StateExited -> its Next
+//!         -> neither, frame 0             -> [Parallel|Map]StateFailed? -> ExecutionFailed
+//!         -> neither, branch or iteration -> siblings aborted           -> failure of the Parallel or Map
+//! ```
+
+use crate::decide::{Decider, Flow};
+use crate::errors;
+use crate::frame::{Origin, Phase};
+use crate::retry;
+use baton_language::EvalError;
+use baton_language::program::{Catcher, State, StateKind};
+use baton_schemas::Payload;
+use baton_schemas::history::{EventKind, Failure};
+use serde_json::{Map, Value};
+
+impl Decider<'_> {
+    /// An expression of the frame's state failed.
+    pub fn fail_evaluation(&mut self, frame: u32, error: &EvalError) -> Flow {
+        let entered = self
+            .execution
+            .frame(frame)
+            .map_or(0, |frame| frame.entered_id);
+        let name = self.state_of(frame).map_or("", |state| &*state.name);
+        self.fail(frame, errors::evaluation(name, entered, error))
+    }
+
+    /// The frame's state failed.
+    pub fn fail(&mut self, frame: u32, failure: Failure) -> Flow {
+        let last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
+        self.fail_after(last, frame, failure)
+    }
+
+    /// The same; what comes next follows event `last`.
+    fn fail_after(&mut self, last: u64, frame: u32, failure: Failure) -> Flow {
+        let Some(state) = self.state_of(frame) else {
+            return Ok(());
+        };
+        let error = failure.error.as_deref();
+        let used = self
+            .execution
+            .frame(frame)
+            .map_or(&[][..], |frame| &frame.retries);
+        if let Some(index) = retry::pick(&state.retry, used, error) {
+            let count = used.get(index).copied().unwrap_or(0);
+            let seed = format!("{}#{last}", self.execution.arn);
+            let delay_ms = retry::delay_ms(&state.retry[index], count, &seed);
+            let due_ms = self.now_ms.saturating_add(delay_ms);
+            let scheduled = EventKind::RetryScheduled {
+                due_ms,
+                retrier: index as u32,
+            };
+            return self.emit_after(last, frame, scheduled, None).map(drop);
+        }
+        let mut last = last;
+        if self
+            .execution
+            .frame(frame)
+            .is_some_and(|frame| frame.fork().is_some())
+        {
+            let failed = match &state.kind {
+                StateKind::Map(_) => EventKind::MapStateFailed(failure.clone()),
+                _ => EventKind::ParallelStateFailed(failure.clone()),
+            };
+            last = self.emit_after(last, frame, failed, None)?;
+        }
+        match state
+            .catch
+            .iter()
+            .find(|catcher| errors::matches(&catcher.errors, error))
+        {
+            Some(catcher) => self.caught(frame, state, catcher, &failure),
+            None => self.fail_frame(last, frame, failure),
+        }
+    }
+
+    /// A catcher takes the failure: its output goes to the catcher's `Next`, past `OutputPath`.
+    fn caught(&mut self, frame: u32, state: &State, catcher: &Catcher, failure: &Failure) -> Flow {
+        let raw = self
+            .execution
+            .frame(frame)
+            .map_or_else(Payload::empty_object, |frame| frame.input.clone());
+        let output = match &catcher.result_path {
+            None => Ok(raw),
+            Some(path) if path.is_root() => Ok(Payload::from_value(&error_output(failure))),
+            Some(path) => path
+                .insert(raw.to_value(), error_output(failure))
+                .map(|value| Payload::from_value(&value)),
+        };
+        let last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
+        match output {
+            Ok(output) if output.len() > self.execution.limits.payload_bytes => {
+                self.fail_frame(last, frame, errors::too_large(&state.name))
+            }
+            Ok(output) => self.leave(frame, state, output, Some(catcher.next)),
+            Err(error) => {
+                let entered = self
+                    .execution
+                    .frame(frame)
+                    .map_or(0, |frame| frame.entered_id);
+                self.fail_frame(
+                    last,
+                    frame,
+                    errors::evaluation(&state.name, entered, &error),
+                )
+            }
+        }
+    }
+
+    /// Nothing in the frame takes the failure.
+    fn fail_frame(&mut self, last: u64, id: u32, failure: Failure) -> Flow {
+        let Some(Origin { parent, index }) =
+            self.execution.frame(id).and_then(|frame| frame.origin)
+        else {
+            return self
+                .emit_after(last, id, EventKind::ExecutionFailed(failure), None)
+                .map(drop);
+        };
+        if let Some(state) = self.state_of(parent)
+            && let StateKind::Map(_) = &state.kind
+        {
+            let failed = EventKind::MapIterationFailed {
+                name: state.name.clone(),
+                index,
+            };
+            self.emit_after(last, id, failed, None)?;
+        }
+        self.abort_children(parent, Some(id))?;
+        self.fail_after(last, parent, failure)
+    }
+
+    /// Ends everything that frame `parent` made, but for the one that failed.
+    fn abort_children(&mut self, parent: u32, failed: Option<u32>) -> Flow {
+        let state = self.state_of(parent);
+        for child in self.execution.children(parent) {
+            if Some(child) == failed {
+                continue;
+            }
+            self.abort_state(child)?;
+            let index = self
+                .execution
+                .frame(child)
+                .and_then(|frame| frame.origin)
+                .map_or(0, |origin| origin.index);
+            if let Some(state) = state
+                && let StateKind::Map(_) = &state.kind
+            {
+                let aborted = EventKind::MapIterationAborted {
+                    name: state.name.clone(),
+                    index,
+                };
+                self.emit(child, aborted, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the state that a frame is in from outside.
+    fn abort_state(&mut self, id: u32) -> Flow {
+        let Some(frame) = self.execution.frame(id) else {
+            return Ok(());
+        };
+        let forked = frame.fork().is_some();
+        let idle = frame.phase == Phase::Idle;
+        if forked {
+            self.abort_children(id, None)?;
+        }
+        if idle {
+            return Ok(());
+        }
+        let aborted = match self.state_of(id).map(|state| &state.kind) {
+            Some(StateKind::Parallel { .. }) => EventKind::ParallelStateAborted,
+            Some(StateKind::Map(_)) => EventKind::MapStateAborted,
+            Some(StateKind::Wait(_)) => EventKind::WaitStateAborted,
+            _ => EventKind::TaskStateAborted,
+        };
+        self.emit(id, aborted, None).map(drop)
+    }
+}
+
+/// A catcher's input: `Error` and `Cause`, as AWS writes them; absent ones are left out.
+fn error_output(failure: &Failure) -> Value {
+    let mut output = Map::new();
+    if let Some(error) = &failure.error {
+        output.insert("Error".to_owned(), Value::from(&**error));
+    }
+    if let Some(cause) = &failure.cause {
+        output.insert("Cause".to_owned(), Value::from(&**cause));
+    }
+    Value::Object(output)
+}

@@ -1,0 +1,129 @@
+//! How a state ends well, and what follows.
+//!
+//! Owns: StateExited, the way to the next state, and the end of frames: the execution's success, a branch's or an
+//! iteration's. Failures are in `failing`.
+
+use crate::context::Lens;
+use crate::data::{Doc, effective_output};
+use crate::decide::{Decider, Flow};
+use crate::errors;
+use crate::states;
+use baton_language::program::{State, StateId, StateKind};
+use baton_schemas::Payload;
+use baton_schemas::history::{EventKind, StateType};
+
+impl<'a> Decider<'a> {
+    /// The state that a frame is in.
+    pub fn state_of(&self, frame: u32) -> Option<&'a State> {
+        self.execution
+            .frame(frame)?
+            .state
+            .map(|id| self.program.state(id))
+    }
+
+    /// Ends the state with `result` after `ResultPath` and `OutputPath`.
+    pub fn finish(&mut self, frame: u32, result: Doc) -> Flow {
+        let Some((state, output)) = self.with_lens(frame, |state, lens, raw| {
+            effective_output(state, raw, result, lens)
+        }) else {
+            return Ok(());
+        };
+        match output {
+            Ok(output) => self.exit(frame, output, state.next),
+            Err(error) => self.fail_evaluation(frame, &error),
+        }
+    }
+
+    /// Leaves the state with this output, for `next` or for the end of the frame.
+    pub fn exit(&mut self, frame: u32, output: Doc, next: Option<StateId>) -> Flow {
+        let Some(state) = self.state_of(frame) else {
+            return Ok(());
+        };
+        let output = output.into_payload();
+        if output.len() > self.execution.limits.payload_bytes {
+            return self.fail(frame, errors::too_large(&state.name));
+        }
+        self.leave(frame, state, output, next)
+    }
+
+    /// Writes StateExited and goes on.
+    pub fn leave(
+        &mut self,
+        frame: u32,
+        state: &State,
+        output: Payload,
+        next: Option<StateId>,
+    ) -> Flow {
+        let exited = EventKind::StateExited {
+            state: state_type(&state.kind),
+            name: state.name.clone(),
+        };
+        self.emit(frame, exited, Some(output.clone()))?;
+        match next {
+            Some(next) => {
+                self.ready.push_front((frame, next, output));
+                Ok(())
+            }
+            None => self.end(frame, output),
+        }
+    }
+
+    /// Evaluates something for the state that `frame` is in; `None` if it is in none.
+    pub fn with_lens<T>(
+        &self,
+        frame: u32,
+        evaluate: impl FnOnce(&'a State, &Lens<'_>, &Payload) -> T,
+    ) -> Option<(&'a State, T)> {
+        let state = self.state_of(frame)?;
+        let frame = self.execution.frame(frame)?;
+        let lens = Lens::new(self.execution, frame);
+        Some((state, evaluate(state, &lens, &frame.input)))
+    }
+
+    /// The last state of the frame ended.
+    fn end(&mut self, id: u32, output: Payload) -> Flow {
+        let Some(origin) = self.execution.frame(id).and_then(|frame| frame.origin) else {
+            return self
+                .emit(id, EventKind::ExecutionSucceeded, Some(output))
+                .map(drop);
+        };
+        let Some(parent) = self.state_of(origin.parent) else {
+            return Ok(());
+        };
+        let last = self.execution.frame(id).map_or(0, |frame| frame.prev);
+        match &parent.kind {
+            StateKind::Map(map) => {
+                let done = EventKind::MapIterationSucceeded {
+                    name: parent.name.clone(),
+                    index: origin.index,
+                };
+                self.emit(id, done, None)?;
+                states::map::go_on(self, origin.parent, map, last)
+            }
+            _ => {
+                self.emit(
+                    id,
+                    EventKind::BranchSucceeded {
+                        index: origin.index,
+                    },
+                    None,
+                )?;
+                states::parallel::go_on(self, origin.parent)
+            }
+        }
+    }
+}
+
+/// The type of a state, as its events name it.
+pub(crate) fn state_type(kind: &StateKind) -> StateType {
+    match kind {
+        StateKind::Pass { .. } => StateType::Pass,
+        StateKind::Task(_) => StateType::Task,
+        StateKind::Choice { .. } => StateType::Choice,
+        StateKind::Wait(_) => StateType::Wait,
+        StateKind::Succeed => StateType::Succeed,
+        StateKind::Fail { .. } => StateType::Fail,
+        StateKind::Parallel { .. } => StateType::Parallel,
+        StateKind::Map(_) => StateType::Map,
+    }
+}

@@ -1,0 +1,36 @@
+//! Numbers that a definition writes down or finds in the input.
+//!
+//! Owns: `SecondsPath`, `TimeoutSecondsPath`, `MaxConcurrencyPath` and the like, with AWS's wording of what is wrong.
+
+use crate::context::{Lens, PathText};
+use crate::errors;
+use baton_language::EvalError;
+use baton_language::program::SecondsSource;
+use serde_json::Value;
+
+/// The number; `field` is the definition's field for the cause. `input` is made only if a path is to be followed.
+pub(super) fn number(
+    source: &SecondsSource,
+    field: &str,
+    lens: &Lens<'_>,
+    input: impl FnOnce() -> Value,
+) -> Result<u64, EvalError> {
+    let path = match source {
+        SecondsSource::Fixed(number) => return Ok(*number),
+        SecondsSource::Path(path) => path,
+    };
+    let found = lens.select(path, &input())?;
+    if let Some(number) = found.as_u64() {
+        return Ok(number);
+    }
+    let what = if found.as_i64().is_some() {
+        "references a negative value"
+    } else {
+        "cannot be parsed as a long value"
+    };
+    let cause = format!("The {field} parameter {what}: {} == {found}", path.text());
+    Err(EvalError {
+        error: errors::RUNTIME,
+        cause,
+    })
+}

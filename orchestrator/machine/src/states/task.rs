@@ -1,0 +1,267 @@
+//! Task.
+//!
+//! ```text
+//! StateEntered, or retry due -> TaskScheduled, TaskStarted          (open; command goes out)
+//! open -> TaskSubmitted                                             (open)
+//!      -> TaskSucceeded -> StateExited
+//!      -> TaskFailed    -> failure
+//!      -> TaskTimedOut  -> failure: States.Timeout
+//!      -> TaskStateAborted                                          (cancelled)
+//! ```
+//! LambdaFunction and Activity events take the place of Task events by the resource's family. ActivityStarted is written
+//! when a worker took the task, at the latest before its result.
+
+use super::numbers::number;
+use crate::context::Lens;
+use crate::data::{Doc, effective_input};
+use crate::decide::{Decider, Flow};
+use crate::errors;
+use crate::frame::Frame;
+use baton_language::EvalError;
+use baton_language::program::{State, StateKind, Task};
+use baton_language::resource::Family;
+use baton_schemas::Payload;
+use baton_schemas::history::{EventKind, Failure, Resource, TaskScheduled};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What a task is scheduled with.
+struct Order {
+    input: Payload,
+    queue: Arc<str>,
+    timeout_s: Option<u64>,
+    heartbeat_s: Option<u64>,
+}
+
+/// Schedules the task.
+pub(super) fn run(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
+    let next_id = decider.next_id();
+    let (Some(state), Some(found)) = (decider.state_of(frame), decider.execution.frame(frame))
+    else {
+        return Ok(());
+    };
+    let attempt = found.attempt();
+    let lens = Lens::new(decider.execution, found).with_task(next_id);
+    let order = match order(state, task, &lens, found) {
+        Ok(order) => order,
+        Err(error) => return decider.fail_evaluation(frame, &error),
+    };
+    if order.input.len() > decider.execution.limits.payload_bytes {
+        return decider.fail(frame, errors::too_large(shown(&resource(task))));
+    }
+    let details = Box::new(TaskScheduled {
+        resource: resource(task),
+        queue: order.queue,
+        attempt,
+        timeout_s: order.timeout_s,
+        heartbeat_s: order.heartbeat_s,
+    });
+    let input = Some(order.input);
+    match task.resource.family {
+        Family::Task => {
+            decider.emit(frame, EventKind::TaskScheduled(details), input)?;
+            decider.emit(frame, EventKind::TaskStarted(resource(task)), None)?;
+        }
+        Family::LambdaFunction => {
+            decider.emit(frame, EventKind::LambdaFunctionScheduled(details), input)?;
+            decider.emit(frame, EventKind::LambdaFunctionStarted, None)?;
+        }
+        Family::Activity => {
+            decider.emit(frame, EventKind::ActivityScheduled(details), input)?;
+        }
+    }
+    Ok(())
+}
+
+/// A worker took the activity's task. For other tasks, and the second time, only a sign of life.
+pub(crate) fn started(decider: &mut Decider<'_>, frame: u32, worker: Option<Arc<str>>) -> Flow {
+    let Some((_, task)) = open(decider, frame) else {
+        return Ok(());
+    };
+    let Some(id) = decider
+        .execution
+        .frame(frame)
+        .and_then(Frame::task)
+        .map(|task| (task.id, task.started))
+    else {
+        return Ok(());
+    };
+    let kind = match (task.resource.family, id) {
+        (Family::Activity, (_, false)) => EventKind::ActivityStarted { worker },
+        (_, (task, _)) => EventKind::HeartbeatRecorded { task },
+    };
+    decider.emit(frame, kind, None).map(drop)
+}
+
+/// The task gave a first answer and goes on.
+pub(crate) fn submitted(decider: &mut Decider<'_>, frame: u32, output: Payload) -> Flow {
+    let Some((_, task)) = open(decider, frame) else {
+        return Ok(());
+    };
+    if output.len() > decider.execution.limits.payload_bytes {
+        return failed(decider, frame, errors::too_large(shown(&resource(task))));
+    }
+    match task.resource.family {
+        Family::Task => decider
+            .emit(
+                frame,
+                EventKind::TaskSubmitted(resource(task)),
+                Some(output),
+            )
+            .map(drop),
+        Family::LambdaFunction | Family::Activity => Ok(()),
+    }
+}
+
+/// The task succeeded.
+pub(crate) fn succeeded(decider: &mut Decider<'_>, frame: u32, output: Payload) -> Flow {
+    let Some((state, task)) = open(decider, frame) else {
+        return Ok(());
+    };
+    if output.len() > decider.execution.limits.payload_bytes {
+        return failed(decider, frame, errors::too_large(shown(&resource(task))));
+    }
+    ensure_started(decider, frame, task)?;
+    let kind = match task.resource.family {
+        Family::Task => EventKind::TaskSucceeded(resource(task)),
+        Family::LambdaFunction => EventKind::LambdaFunctionSucceeded,
+        Family::Activity => EventKind::ActivitySucceeded,
+    };
+    decider.emit(frame, kind, Some(output.clone()))?;
+    yield_result(decider, frame, state, Doc::Text(output))
+}
+
+/// The task failed.
+pub(crate) fn failed(decider: &mut Decider<'_>, frame: u32, failure: Failure) -> Flow {
+    let Some((_, task)) = open(decider, frame) else {
+        return Ok(());
+    };
+    ensure_started(decider, frame, task)?;
+    let kind = match task.resource.family {
+        Family::Task => EventKind::TaskFailed(resource(task), failure.clone()),
+        Family::LambdaFunction => EventKind::LambdaFunctionFailed(failure.clone()),
+        Family::Activity => EventKind::ActivityFailed(failure.clone()),
+    };
+    decider.emit(frame, kind, None)?;
+    decider.fail(frame, failure)
+}
+
+/// The task's time is over. A lost heartbeat is recorded as States.Timeout too, as AWS does.
+pub(crate) fn timed_out(decider: &mut Decider<'_>, frame: u32, _heartbeat: bool) -> Flow {
+    let Some((_, task)) = open(decider, frame) else {
+        return Ok(());
+    };
+    let failure = errors::timeout();
+    let kind = match task.resource.family {
+        Family::Task => EventKind::TaskTimedOut(resource(task), failure.clone()),
+        Family::LambdaFunction => EventKind::LambdaFunctionTimedOut(failure.clone()),
+        Family::Activity => EventKind::ActivityTimedOut(failure.clone()),
+    };
+    decider.emit(frame, kind, None)?;
+    decider.fail(frame, failure)
+}
+
+/// Ends a state whose work is done with `result`: `ResultSelector`, then the way out.
+pub(super) fn yield_result(
+    decider: &mut Decider<'_>,
+    frame: u32,
+    state: &State,
+    result: Doc,
+) -> Flow {
+    let selected = decider.with_lens(frame, |_, lens, _| {
+        result.rendered(state.result_selector.as_ref(), lens)
+    });
+    match selected {
+        Some((_, Ok(result))) => decider.finish(frame, result),
+        Some((_, Err(error))) => decider.fail_evaluation(frame, &error),
+        None => Ok(()),
+    }
+}
+
+fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<Order, EvalError> {
+    let input = Doc::Text(frame.input.clone()).filtered(state.input_path.as_ref(), lens)?;
+    let seconds = |source, field| {
+        let value = || input.clone().into_value();
+        number(source, field, lens, value)
+    };
+    let timeout_s = task
+        .timeout
+        .as_ref()
+        .map(|source| seconds(source, "TimeoutSecondsPath"))
+        .transpose()?;
+    let heartbeat_s = task
+        .heartbeat
+        .as_ref()
+        .map(|source| seconds(source, "HeartbeatSecondsPath"))
+        .transpose()?;
+    let input = effective_input(state, &frame.input, lens)?;
+    let queue = match &task.resource.queue {
+        Some(queue) => queue.clone(),
+        None => function_queue(&input)?,
+    };
+    Ok(Order {
+        input: input.into_payload(),
+        queue,
+        timeout_s,
+        heartbeat_s,
+    })
+}
+
+/// The queue of `lambda:invoke`: named after the function, without account, version or alias.
+fn function_queue(input: &Doc) -> Result<Arc<str>, EvalError> {
+    let parsed;
+    let value = match input {
+        Doc::Value(value) => value,
+        Doc::Text(payload) => {
+            parsed = payload.to_value();
+            &parsed
+        }
+    };
+    let Some(name) = value.get("FunctionName").and_then(Value::as_str) else {
+        let cause =
+            "The parameters of 'lambda:invoke' have no 'FunctionName' that is a string.".to_owned();
+        return Err(EvalError {
+            error: errors::RUNTIME,
+            cause,
+        });
+    };
+    let name = name.split_once("function:").map_or(name, |(_, rest)| rest);
+    let name = name.split(':').next().unwrap_or(name);
+    Ok(Arc::from(format!("lambda.{name}")))
+}
+
+fn open<'a>(decider: &Decider<'a>, frame: u32) -> Option<(&'a State, &'a Task)> {
+    let state = decider.state_of(frame)?;
+    match &state.kind {
+        StateKind::Task(task) => Some((state, task)),
+        _ => None,
+    }
+}
+
+fn ensure_started(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
+    let started = decider
+        .execution
+        .frame(frame)
+        .and_then(Frame::task)
+        .is_some_and(|task| task.started);
+    if task.resource.family == Family::Activity && !started {
+        decider.emit(frame, EventKind::ActivityStarted { worker: None }, None)?;
+    }
+    Ok(())
+}
+
+fn resource(task: &Task) -> Resource {
+    Resource {
+        kind: task.resource.kind.clone(),
+        name: task.resource.name.clone(),
+    }
+}
+
+/// How causes name the resource: its type, or the ARN.
+fn shown(resource: &Resource) -> &str {
+    if resource.kind.is_empty() {
+        &resource.name
+    } else {
+        &resource.kind
+    }
+}

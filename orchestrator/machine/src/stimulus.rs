@@ -1,0 +1,52 @@
+//! What can happen to an execution.
+//!
+//! Owns: the facts that come in. A task is named by the id of the event that scheduled it, as in its token.
+
+use baton_schemas::Payload;
+use baton_schemas::history::Failure;
+use std::sync::Arc;
+
+/// What can happen to an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stimulus {
+    /// A worker took the activity's task (AWS shows ActivityStarted). Ignored for other tasks.
+    TaskStarted {
+        /// Event id.
+        task: u64,
+        /// As the worker calls itself.
+        worker: Option<Arc<str>>,
+    },
+    /// The task gave a first answer and goes on (`.sync`, callback): AWS's TaskSubmitted.
+    TaskSubmitted {
+        /// Event id.
+        task: u64,
+        /// The first answer.
+        output: Payload,
+    },
+    /// The task scheduled by event `task` succeeded.
+    TaskSucceeded {
+        /// Event id.
+        task: u64,
+        /// Its output.
+        output: Payload,
+    },
+    /// It failed.
+    TaskFailed {
+        /// Event id.
+        task: u64,
+        /// Error and cause.
+        failure: Failure,
+    },
+    /// A heartbeat of it.
+    Heartbeat {
+        /// Event id.
+        task: u64,
+    },
+    /// Timers may be due. Heartbeat deadlines count as the later of the recorded one and `heartbeats_since_ms` + interval (R11).
+    Tick {
+        /// Time of the owner's claim, milliseconds since the epoch.
+        heartbeats_since_ms: i64,
+    },
+    /// StopExecution.
+    Stop(Failure),
+}
