@@ -49,6 +49,12 @@ pub const REASON: &str = "ce_batonreason";
 pub const SPECVERSION_1_0: &[u8] = b"1.0";
 /// Value of [`CONTENT_TYPE`] for JSON.
 pub const JSON: &[u8] = b"application/json";
+/// Value of [`CONTENT_TYPE`] of a record in structured mode, perhaps with parameters.
+pub const STRUCTURED_JSON: &[u8] = b"application/cloudevents+json";
+/// Value of [`SOURCE`] of what the orchestrator says for itself and not for an execution.
+pub const SOURCE_ORCHESTRATOR: &[u8] = b"urn:baton:orchestrator";
+/// Value of [`SOURCE`] of what a worker says; workers of your own may name themselves.
+pub const SOURCE_WORKER: &[u8] = b"urn:baton:worker";
 
 /// `ce_type` of a command.
 pub const TYPE_COMMAND: &str = "baton.task.command.v1";
@@ -72,3 +78,18 @@ pub const TYPE_DEAD_LETTER: &str = "baton.deadletter.v1";
 pub const TYPE_NODE: &str = "baton.node.v1";
 /// `ce_type` of a registry entry.
 pub const TYPE_REGISTRY: &str = "baton.registry.v1";
+
+/// Every `ce_type` of this contract.
+pub const TYPES: [&str; 11] = [
+    TYPE_COMMAND,
+    TYPE_SUCCEEDED,
+    TYPE_FAILED,
+    TYPE_HEARTBEAT,
+    TYPE_CANCELLED,
+    TYPE_START,
+    TYPE_STOP,
+    TYPE_EXECUTION_CLOSED,
+    TYPE_DEAD_LETTER,
+    TYPE_NODE,
+    TYPE_REGISTRY,
+];

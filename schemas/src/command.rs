@@ -4,8 +4,11 @@
 //! a worker. The same task always has the same `ce_id` (its token), however often the command is sent.
 
 use crate::cloudevents as ce;
+use crate::decimal::Decimal;
+use crate::headers::{self, Wanted};
 use crate::record::{Outgoing, RecordView, WireError};
-use crate::{Payload, TaskToken, time};
+use crate::time::Rfc3339Text;
+use crate::{Payload, TaskToken};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -51,17 +54,23 @@ impl Outgoing for Command {
         each(ce::ID, self.token.as_str().as_bytes());
         each(ce::SOURCE, self.execution.as_bytes());
         each(ce::SUBJECT, self.state.as_bytes());
-        each(ce::TIME, time::rfc3339(self.time_ms).as_bytes());
+        each(ce::TIME, Rfc3339Text::new(self.time_ms).as_bytes());
         each(ce::CONTENT_TYPE, ce::JSON);
-        each(ce::ATTEMPT, self.attempt.to_string().as_bytes());
+        each(
+            ce::ATTEMPT,
+            Decimal::unsigned(self.attempt.into()).as_bytes(),
+        );
         if let Some(deadline_ms) = self.deadline_ms {
-            each(ce::DEADLINE, time::rfc3339(deadline_ms).as_bytes());
+            each(ce::DEADLINE, Rfc3339Text::new(deadline_ms).as_bytes());
         }
         if let Some(heartbeat_s) = self.heartbeat_s {
-            each(ce::HEARTBEAT, heartbeat_s.to_string().as_bytes());
+            each(ce::HEARTBEAT, Decimal::unsigned(heartbeat_s).as_bytes());
         }
         each(ce::REPLY_TOPIC, self.reply_topic.as_bytes());
-        each(ce::REPLY_PARTITION, self.reply_partition.to_string().as_bytes());
+        each(
+            ce::REPLY_PARTITION,
+            Decimal::new(self.reply_partition.into()).as_bytes(),
+        );
         if let Some(traceparent) = &self.traceparent {
             each(ce::TRACEPARENT, traceparent.as_bytes());
         }
@@ -74,51 +83,37 @@ impl Command {
     /// # Errors
     /// What is missing or wrong.
     pub fn from_view(view: &impl RecordView) -> Result<Self, WireError> {
-        let mut h: [Option<&[u8]>; 11] = [None; 11];
         const NAMES: [&str; 11] = [
-            ce::TYPE, ce::ID, ce::SOURCE, ce::SUBJECT, ce::TIME, ce::ATTEMPT, ce::DEADLINE, ce::HEARTBEAT, ce::REPLY_TOPIC,
-            ce::REPLY_PARTITION, ce::TRACEPARENT,
+            ce::TYPE,
+            ce::ID,
+            ce::SOURCE,
+            ce::SUBJECT,
+            ce::TIME,
+            ce::ATTEMPT,
+            ce::DEADLINE,
+            ce::HEARTBEAT,
+            ce::REPLY_TOPIC,
+            ce::REPLY_PARTITION,
+            ce::TRACEPARENT,
         ];
-        view.for_each_header(&mut |name, value| {
-            if let Some(i) = NAMES.iter().position(|n| *n == name) {
-                h[i] = Some(value);
-            }
-        });
-        let text = |i: usize| -> Result<Option<&str>, WireError> {
-            h[i].map(|v| {
-                std::str::from_utf8(v).map_err(|_| bad(NAMES[i], v, "UTF-8 text"))
-            })
-            .transpose()
-        };
-        let need = |i: usize| text(i)?.ok_or(WireError::MissingHeader(NAMES[i]));
-        let kind = need(0)?;
-        if kind != ce::TYPE_COMMAND {
-            return Err(WireError::UnknownType { found: kind.to_owned(), expected: ce::TYPE_COMMAND });
-        }
-        let number = |i: usize| -> Result<Option<u64>, WireError> {
-            text(i)?.map(|t| t.parse().map_err(|_| bad(NAMES[i], t.as_bytes(), "a whole number"))).transpose()
-        };
-        let instant = |i: usize| -> Result<Option<i64>, WireError> {
-            text(i)?
-                .map(|t| time::parse_rfc3339(t).ok_or_else(|| bad(NAMES[i], t.as_bytes(), "an RFC 3339 time")))
-                .transpose()
-        };
+        let h = Wanted::read(view, &NAMES);
+        headers::expect_type(h.need(0)?, ce::TYPE_COMMAND)?;
         Ok(Self {
-            token: TaskToken::from_opaque(need(1)?),
-            execution: need(2)?.into(),
-            state: need(3)?.into(),
-            time_ms: instant(4)?.unwrap_or(0),
-            attempt: number(5)?.unwrap_or(0) as u32,
-            deadline_ms: instant(6)?,
-            heartbeat_s: number(7)?,
-            reply_topic: need(8)?.into(),
-            reply_partition: need(9)?.parse().map_err(|_| bad(NAMES[9], need(9).unwrap_or("").as_bytes(), "a partition number"))?,
-            traceparent: text(10)?.map(Arc::from),
+            token: headers::token(ce::ID, h.bytes(1), None)?,
+            execution: h.need(2)?.into(),
+            state: h.need(3)?.into(),
+            time_ms: h.instant(4)?.unwrap_or(0),
+            attempt: h
+                .number(5, "expected the number of an attempt, from 0")?
+                .unwrap_or(0),
+            deadline_ms: h.instant(6)?,
+            heartbeat_s: h.number(7, "expected a whole number of seconds")?,
+            reply_topic: h.need(8)?.into(),
+            reply_partition: h
+                .partition(9)?
+                .ok_or(WireError::MissingHeader(ce::REPLY_PARTITION))?,
+            traceparent: h.traceparent(10),
             input: crate::completion::payload(view)?,
         })
     }
-}
-
-pub(crate) fn bad(name: &'static str, found: &[u8], expected: &'static str) -> WireError {
-    WireError::BadHeader { name, found: String::from_utf8_lossy(found).into_owned(), expected }
 }

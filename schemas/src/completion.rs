@@ -4,10 +4,10 @@
 //! `{"error", "cause"}`, or progress detail.
 
 use crate::cloudevents as ce;
+use crate::headers::{self, Wanted};
 use crate::history::Failure;
 use crate::record::{Outgoing, RecordView, WireError};
-use crate::token::TOKEN_LENGTH_MAX;
-use crate::{Payload, TaskToken};
+use crate::{Payload, TaskToken, structured};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -34,28 +34,22 @@ pub enum Outcome {
 }
 
 impl Completion {
-    /// Reads a completion in binary content mode.
+    /// Reads a completion, in binary or structured content mode.
     ///
     /// # Errors
     /// What is missing or wrong; the record then goes to the dead-letter topic with these words.
     pub fn from_view(view: &impl RecordView) -> Result<Self, WireError> {
-        let (mut kind, mut token, mut traceparent) = (None, None, None);
-        view.for_each_header(&mut |name, value| match name {
-            ce::TYPE => kind = Some(value),
-            ce::TOKEN => token = Some(value),
-            ce::TRACEPARENT => traceparent = std::str::from_utf8(value).ok().map(Arc::from),
-            _ => {}
-        });
-        let kind = kind.ok_or(WireError::MissingHeader(ce::TYPE))?;
-        let token = token.or(view.key()).ok_or(WireError::MissingHeader(ce::TOKEN))?;
-        if token.len() > TOKEN_LENGTH_MAX {
-            return Err(WireError::TooLong { what: "the token", length: token.len(), limit: TOKEN_LENGTH_MAX });
+        let h = Wanted::read(view, &NAMES);
+        if structured::is_structured(h.bytes(3)) {
+            let binary = structured::to_binary(view)?;
+            return Self::from_binary(&binary, &Wanted::read(&binary, &NAMES));
         }
-        let token = std::str::from_utf8(token).map_err(|_| WireError::BadHeader {
-            name: ce::TOKEN,
-            found: String::from_utf8_lossy(token).into_owned(),
-            expected: "UTF-8 text",
-        })?;
+        Self::from_binary(view, &h)
+    }
+
+    fn from_binary(view: &impl RecordView, h: &Wanted<'_, 4>) -> Result<Self, WireError> {
+        let kind = h.bytes(0).ok_or(WireError::MissingHeader(ce::TYPE))?;
+        let token = headers::token(ce::TOKEN, h.bytes(1), view.key())?;
         let outcome = match kind {
             k if k == ce::TYPE_SUCCEEDED.as_bytes() => Outcome::Succeeded(payload(view)?),
             k if k == ce::TYPE_FAILED.as_bytes() => Outcome::Failed(failure(view)?),
@@ -64,21 +58,30 @@ impl Completion {
                 Some(_) => Some(payload(view)?),
             }),
             other => {
-                return Err(WireError::UnknownType {
-                    found: String::from_utf8_lossy(other).into_owned(),
-                    expected: "baton.task.succeeded.v1, baton.task.failed.v1 or baton.task.heartbeat.v1",
-                });
+                return Err(headers::unknown_type(
+                    other,
+                    "baton.task.succeeded.v1, baton.task.failed.v1 or baton.task.heartbeat.v1",
+                ));
             }
         };
-        Ok(Self { token: TaskToken::from_opaque(token), outcome, traceparent })
+        Ok(Self {
+            token,
+            outcome,
+            traceparent: h.traceparent(2),
+        })
     }
 }
+
+/// The headers that are read, by position.
+const NAMES: [&str; 4] = [ce::TYPE, ce::TOKEN, ce::TRACEPARENT, ce::CONTENT_TYPE];
 
 /// The value as JSON; an absent or empty one is `{}`.
 pub(crate) fn payload(view: &impl RecordView) -> Result<Payload, WireError> {
     match view.value() {
         None | Some([]) => Ok(Payload::empty_object()),
-        Some(bytes) => Payload::from_bytes(bytes).map_err(|e| WireError::BadValue(format!("not JSON: {e}"))),
+        Some(bytes) => {
+            Payload::from_bytes(bytes).map_err(|e| WireError::BadValue(format!("not JSON: {e}")))
+        }
     }
 }
 
@@ -86,9 +89,18 @@ pub(crate) fn payload(view: &impl RecordView) -> Result<Payload, WireError> {
 pub(crate) fn failure(view: &impl RecordView) -> Result<Failure, WireError> {
     match view.value() {
         None | Some([]) => Ok(Failure::default()),
-        Some(bytes) => serde_json::from_slice(bytes)
-            .map_err(|e| WireError::BadValue(format!("expected {{\"error\": text, \"cause\": text}}: {e}"))),
+        // serde would take an array for a struct; the contract does not.
+        Some(bytes) if !bytes.trim_ascii_start().starts_with(b"{") => {
+            Err(bad_failure("not a JSON object"))
+        }
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|e| bad_failure(&e.to_string())),
     }
+}
+
+fn bad_failure(what: &str) -> WireError {
+    WireError::BadValue(format!(
+        "expected {{\"error\": text, \"cause\": text}}: {what}"
+    ))
 }
 
 impl Outgoing for Completion {
@@ -100,7 +112,9 @@ impl Outgoing for Completion {
         match &self.outcome {
             Outcome::Succeeded(output) => Some(Cow::Borrowed(output.as_str().as_bytes())),
             Outcome::Failed(failure) => Some(Cow::Owned(failure.to_json())),
-            Outcome::Heartbeat(detail) => detail.as_ref().map(|d| Cow::Borrowed(d.as_str().as_bytes())),
+            Outcome::Heartbeat(detail) => detail
+                .as_ref()
+                .map(|d| Cow::Borrowed(d.as_str().as_bytes())),
         }
     }
 
@@ -112,6 +126,8 @@ impl Outgoing for Completion {
         };
         each(ce::SPECVERSION, ce::SPECVERSION_1_0);
         each(ce::TYPE, kind.as_bytes());
+        each(ce::ID, self.token.as_str().as_bytes());
+        each(ce::SOURCE, ce::SOURCE_WORKER);
         each(ce::TOKEN, self.token.as_str().as_bytes());
         each(ce::CONTENT_TYPE, ce::JSON);
         if let Some(traceparent) = &self.traceparent {

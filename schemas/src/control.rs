@@ -2,6 +2,7 @@
 
 use crate::TaskToken;
 use crate::cloudevents as ce;
+use crate::headers::{self, Wanted};
 use crate::record::{Outgoing, RecordView, WireError};
 use std::borrow::Cow;
 
@@ -18,19 +19,13 @@ impl Control {
     /// # Errors
     /// What is missing or wrong.
     pub fn from_view(view: &impl RecordView) -> Result<Self, WireError> {
-        let (mut kind, mut token) = (None, None);
-        view.for_each_header(&mut |name, value| match name {
-            ce::TYPE => kind = Some(value),
-            ce::TOKEN => token = Some(value),
-            _ => {}
-        });
-        let kind = kind.ok_or(WireError::MissingHeader(ce::TYPE))?;
-        if kind != ce::TYPE_CANCELLED.as_bytes() {
-            let found = String::from_utf8_lossy(kind).into_owned();
-            return Err(WireError::UnknownType { found, expected: ce::TYPE_CANCELLED });
-        }
-        let token = token.or(view.key()).ok_or(WireError::MissingHeader(ce::TOKEN))?;
-        Ok(Self::Cancelled(TaskToken::from_opaque(&String::from_utf8_lossy(token))))
+        let h = Wanted::read(view, &[ce::TYPE, ce::TOKEN]);
+        headers::expect_type(h.need(0)?, ce::TYPE_CANCELLED)?;
+        Ok(Self::Cancelled(headers::token(
+            ce::TOKEN,
+            h.bytes(1),
+            view.key(),
+        )?))
     }
 }
 
@@ -48,6 +43,8 @@ impl Outgoing for Control {
         let Self::Cancelled(token) = self;
         each(ce::SPECVERSION, ce::SPECVERSION_1_0);
         each(ce::TYPE, ce::TYPE_CANCELLED.as_bytes());
+        each(ce::ID, token.as_str().as_bytes());
+        each(ce::SOURCE, ce::SOURCE_ORCHESTRATOR);
         each(ce::TOKEN, token.as_str().as_bytes());
     }
 }

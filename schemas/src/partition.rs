@@ -1,5 +1,8 @@
 //! Which partition a key belongs to: Kafka's murmur2, so that Java, librdkafka (`murmur2_random`) and kafkajs agree.
 
+/// Most partitions that the orchestrator's topics can have.
+pub const PARTITIONS_MAX: i32 = 4096;
+
 /// The partition of `key` among `partitions`.
 ///
 /// # Panics
@@ -30,4 +33,35 @@ fn murmur2(data: &[u8]) -> u32 {
     }
     h = (h ^ (h >> 13)).wrapping_mul(M);
     h ^ (h >> 15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hashes_are_those_of_kafka() {
+        // Vectors of org.apache.kafka.common.utils.UtilsTest#testMurmur2.
+        for (key, hash) in [
+            ("21", -973_932_308),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            (
+                "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+                -58_897_971,
+            ),
+            ("abc", 479_470_107),
+        ] {
+            assert_eq!(murmur2(key.as_bytes()) as i32, hash, "{key}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_has_a_partition(key: Vec<u8>, partitions in 1..=PARTITIONS_MAX) {
+            prop_assert!((0..partitions).contains(&partition_of(&key, partitions)));
+        }
+    }
 }

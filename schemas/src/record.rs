@@ -39,8 +39,14 @@ pub trait Outgoing {
     /// The same as an owned record, for tests and slow paths.
     fn to_record(&self) -> Record {
         let mut headers: Vec<(Cow<'static, str>, Bytes)> = Vec::new();
-        self.for_each_header(&mut |name, value| headers.push((name.to_owned().into(), Bytes::copy_from_slice(value))));
-        Record { key: self.key().map(Bytes::copy_from_slice), headers, value: self.value().map(|v| Bytes::copy_from_slice(&v)) }
+        self.for_each_header(&mut |name, value| {
+            headers.push((name.to_owned().into(), Bytes::copy_from_slice(value)))
+        });
+        Record {
+            key: self.key().map(Bytes::copy_from_slice),
+            headers,
+            value: self.value().map(|v| Bytes::copy_from_slice(&v)),
+        }
     }
 }
 

@@ -3,9 +3,17 @@
 //! A record names the revision it is based on and counts only if that is current when it is read in offset order; a
 //! record's own offset is the revision it makes. So two writers can't both win, and every reader agrees who did.
 
+use crate::cloudevents as ce;
+use crate::headers::{self, Wanted};
+use crate::record::{Outgoing, RecordView, WireError};
+use crate::time::Rfc3339Text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// The format version that this build writes in [`RegistryEntry::v`].
+pub const VERSION: u32 = 1;
 
 /// Value of a record on the registry topic; key: the ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,4 +63,62 @@ pub struct StateMachineEntry {
     /// Other settings of CreateStateMachine as given (logging, tracing, tags), kept to be described again.
     #[serde(default)]
     pub settings: serde_json::Value,
+}
+
+impl RegistryEntry {
+    /// Reads an entry of any version up to this build's.
+    ///
+    /// # Errors
+    /// What is missing or wrong.
+    pub fn from_view(view: &impl RecordView) -> Result<Self, WireError> {
+        #[derive(Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        headers::expect_type(Wanted::read(view, &[ce::TYPE]).need(0)?, ce::TYPE_REGISTRY)?;
+        let value = view.value().unwrap_or_default();
+        let entry: Self =
+            serde_json::from_slice(value).map_err(|e| match serde_json::from_slice(value) {
+                Ok(Version { v }) if v > VERSION => too_new(v),
+                _ => WireError::BadValue(format!("not a registry entry: {e}")),
+            })?;
+        if entry.v > VERSION {
+            return Err(too_new(entry.v));
+        }
+        if view.key() != Some(entry.arn.as_bytes()) {
+            return Err(WireError::BadValue(format!(
+                "the key must be the entry's ARN {:?}",
+                entry.arn
+            )));
+        }
+        Ok(entry)
+    }
+}
+
+fn too_new(v: u32) -> WireError {
+    WireError::BadValue(format!(
+        "registry entry of version {v}; this build reads up to {VERSION}: upgrade baton"
+    ))
+}
+
+impl Outgoing for RegistryEntry {
+    fn key(&self) -> Option<&[u8]> {
+        Some(self.arn.as_bytes())
+    }
+
+    fn value(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Owned(
+            serde_json::to_vec(self).expect("a registry entry serialises"),
+        ))
+    }
+
+    fn for_each_header(&self, each: &mut dyn FnMut(&str, &[u8])) {
+        each(ce::SPECVERSION, ce::SPECVERSION_1_0);
+        each(ce::TYPE, ce::TYPE_REGISTRY.as_bytes());
+        each(ce::ID, self.attempt.as_bytes());
+        each(ce::SOURCE, ce::SOURCE_ORCHESTRATOR);
+        each(ce::SUBJECT, self.arn.as_bytes());
+        each(ce::TIME, Rfc3339Text::new(self.time_ms).as_bytes());
+        each(ce::CONTENT_TYPE, ce::JSON);
+    }
 }

@@ -3,17 +3,21 @@
 //! Key: execution ARN (which decides the partition). A start carries the machine's ARN and the execution's name; its
 //! value is the input.
 
-use crate::Payload;
-use crate::arn::ExecutionArn;
+use crate::arn::{ARN_LENGTH_MAX, ExecutionArn, execution_arn, name_problem};
 use crate::cloudevents as ce;
-use crate::command::bad;
 use crate::completion::{failure, payload};
+use crate::decimal::Decimal;
+use crate::headers::{self, Wanted};
 use crate::history::Failure;
 use crate::record::{Outgoing, RecordView, WireError};
+use crate::topics::TOPIC_LENGTH_MAX;
+use crate::{Payload, structured};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
+
+pub use crate::execution_closed::ExecutionClosed;
 
 /// A request concerning one execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,21 +63,6 @@ pub struct ReplyTo {
     pub partition: i32,
 }
 
-/// The result of an execution, sent where its start asked for it. Key: execution ARN; value: output or `{error, cause}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExecutionClosed {
-    /// Key and `ce_source`.
-    pub execution: Arc<str>,
-    /// `ce_subject`: `SUCCEEDED`, `FAILED`, `ABORTED` or `TIMED_OUT`.
-    pub status: &'static str,
-    /// Value, when it succeeded.
-    pub output: Option<Payload>,
-    /// Value, when it did not.
-    pub failure: Failure,
-    /// `traceparent`
-    pub traceparent: Option<Arc<str>>,
-}
-
 impl Request {
     /// ARN of the execution concerned.
     #[must_use]
@@ -84,65 +73,108 @@ impl Request {
         }
     }
 
-    /// Reads a request.
+    /// Reads a request, in binary or structured content mode.
     ///
     /// # Errors
     /// What is missing or wrong; the record then goes to the dead-letter topic with these words.
     pub fn from_view(view: &impl RecordView) -> Result<Self, WireError> {
-        const NAMES: [&str; 6] =
-            [ce::TYPE, ce::SUBJECT, ce::STATE_MACHINE, ce::REPLY_TOPIC, ce::REPLY_PARTITION, ce::TRACEPARENT];
-        let mut h: [Option<&[u8]>; 6] = [None; 6];
-        view.for_each_header(&mut |name, value| {
-            if let Some(i) = NAMES.iter().position(|n| *n == name) {
-                h[i] = Some(value);
-            }
-        });
-        let text = |i: usize| -> Result<Option<&str>, WireError> {
-            h[i].map(|v| std::str::from_utf8(v).map_err(|_| bad(NAMES[i], v, "UTF-8 text"))).transpose()
-        };
-        let need = |i: usize| text(i)?.ok_or(WireError::MissingHeader(NAMES[i]));
-        let key = view.key().and_then(|k| std::str::from_utf8(k).ok()).unwrap_or("");
-        let Some(arn) = ExecutionArn::parse(key) else {
-            return Err(WireError::BadValue(format!("the key must be an execution ARN, but is {key:?}")));
-        };
-        match need(0)? {
-            ce::TYPE_START => {
-                let name = need(1)?;
-                if name != arn.name {
-                    return Err(bad(ce::SUBJECT, name.as_bytes(), "the execution's name as in the key"));
-                }
-                let machine = need(2)?;
-                if crate::arn::execution_arn(machine, name).as_deref() != Some(key) {
-                    return Err(bad(ce::STATE_MACHINE, machine.as_bytes(), "the ARN of the machine named in the key"));
-                }
-                let reply_to = match (text(3)?, text(4)?) {
-                    (Some(topic), Some(partition)) => Some(ReplyTo {
-                        topic: topic.into(),
-                        partition: partition
-                            .parse()
-                            .ok()
-                            .filter(|p| *p >= 0)
-                            .ok_or_else(|| bad(ce::REPLY_PARTITION, partition.as_bytes(), "a partition number"))?,
-                    }),
-                    (None, None) => None,
-                    (Some(_), None) => return Err(WireError::MissingHeader(ce::REPLY_PARTITION)),
-                    (None, Some(_)) => return Err(WireError::MissingHeader(ce::REPLY_TOPIC)),
-                };
-                Ok(Self::Start(StartRequest {
-                    execution: key.into(),
-                    machine: machine.into(),
-                    name: name.into(),
-                    input: payload(view)?,
-                    reply_to,
-                    traceparent: text(5)?.map(Arc::from),
-                }))
-            }
-            ce::TYPE_STOP => Ok(Self::Stop(StopRequest { execution: key.into(), failure: failure(view)? })),
-            other => Err(WireError::UnknownType {
-                found: other.to_owned(),
-                expected: "baton.execution.start.v1 or baton.execution.stop.v1",
-            }),
+        let h = Wanted::read(view, &NAMES);
+        if structured::is_structured(h.bytes(6)) {
+            let binary = structured::to_binary(view)?;
+            return Self::from_binary(&binary, &Wanted::read(&binary, &NAMES));
         }
+        Self::from_binary(view, &h)
+    }
+
+    fn from_binary(view: &impl RecordView, h: &Wanted<'_, 7>) -> Result<Self, WireError> {
+        let (key, arn) = execution_key(view)?;
+        match h.need(0)? {
+            ce::TYPE_START => Ok(Self::Start(StartRequest {
+                machine: machine_header(h, key, arn)?.into(),
+                execution: key.into(),
+                name: arn.name.into(),
+                input: payload(view)?,
+                reply_to: reply_headers(h)?,
+                traceparent: h.traceparent(5),
+            })),
+            ce::TYPE_STOP => Ok(Self::Stop(StopRequest {
+                execution: key.into(),
+                failure: failure(view)?,
+            })),
+            other => Err(headers::unknown_type(
+                other.as_bytes(),
+                "baton.execution.start.v1 or baton.execution.stop.v1",
+            )),
+        }
+    }
+}
+
+/// The headers that are read, by position.
+const NAMES: [&str; 7] = [
+    ce::TYPE,
+    ce::SUBJECT,
+    ce::STATE_MACHINE,
+    ce::REPLY_TOPIC,
+    ce::REPLY_PARTITION,
+    ce::TRACEPARENT,
+    ce::CONTENT_TYPE,
+];
+
+/// The key, which must be the ARN of an execution.
+fn execution_key(view: &impl RecordView) -> Result<(&str, ExecutionArn<'_>), WireError> {
+    let key = view.key().unwrap_or_default();
+    if key.len() > ARN_LENGTH_MAX {
+        return Err(WireError::TooLong {
+            what: "the key",
+            length: key.len(),
+            limit: ARN_LENGTH_MAX,
+        });
+    }
+    let key = std::str::from_utf8(key).unwrap_or("");
+    let Some(arn) = ExecutionArn::parse(key) else {
+        return Err(WireError::BadValue(format!(
+            "the key must be an execution ARN (arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME), but is {key:?}"
+        )));
+    };
+    for (what, name) in [("machine", arn.machine), ("execution", arn.name)] {
+        if let Some(problem) = name_problem(name) {
+            return Err(WireError::BadValue(format!(
+                "the key's name of the {what} {problem}"
+            )));
+        }
+    }
+    Ok((key, arn))
+}
+
+/// The machine's ARN, which must agree with the key, as must the subject.
+fn machine_header<'a>(
+    h: &Wanted<'a, 7>,
+    key: &str,
+    arn: ExecutionArn<'_>,
+) -> Result<&'a str, WireError> {
+    if h.need(1)? != arn.name {
+        return Err(h.bad(1, "expected the execution's name as in the key"));
+    }
+    let machine = h.need(2)?;
+    if execution_arn(machine, arn.name).as_deref() != Some(key) {
+        return Err(h.bad(2, "expected the ARN of the state machine named in the key"));
+    }
+    Ok(machine)
+}
+
+/// Where the result is to be reported: both headers or neither.
+fn reply_headers(h: &Wanted<'_, 7>) -> Result<Option<ReplyTo>, WireError> {
+    match (h.text(3)?, h.partition(4)?) {
+        (Some(topic), Some(partition)) if (1..=TOPIC_LENGTH_MAX).contains(&topic.len()) => {
+            Ok(Some(ReplyTo {
+                topic: topic.into(),
+                partition,
+            }))
+        }
+        (Some(_), Some(_)) => Err(h.bad(3, "expected the name of a topic")),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(WireError::MissingHeader(ce::REPLY_PARTITION)),
+        (None, Some(_)) => Err(WireError::MissingHeader(ce::REPLY_TOPIC)),
     }
 }
 
@@ -160,47 +192,30 @@ impl Outgoing for Request {
 
     fn for_each_header(&self, each: &mut dyn FnMut(&str, &[u8])) {
         each(ce::SPECVERSION, ce::SPECVERSION_1_0);
-        each(ce::ID, self.execution().as_bytes());
+        each(ce::SOURCE, ce::SOURCE_ORCHESTRATOR);
         each(ce::CONTENT_TYPE, ce::JSON);
         match self {
             Self::Start(start) => {
                 each(ce::TYPE, ce::TYPE_START.as_bytes());
+                each(ce::ID, start.execution.as_bytes());
                 each(ce::SUBJECT, start.name.as_bytes());
                 each(ce::STATE_MACHINE, start.machine.as_bytes());
                 if let Some(reply_to) = &start.reply_to {
                     each(ce::REPLY_TOPIC, reply_to.topic.as_bytes());
-                    each(ce::REPLY_PARTITION, reply_to.partition.to_string().as_bytes());
+                    each(
+                        ce::REPLY_PARTITION,
+                        Decimal::new(reply_to.partition.into()).as_bytes(),
+                    );
                 }
                 if let Some(traceparent) = &start.traceparent {
                     each(ce::TRACEPARENT, traceparent.as_bytes());
                 }
             }
-            Self::Stop(_) => each(ce::TYPE, ce::TYPE_STOP.as_bytes()),
-        }
-    }
-}
-
-impl Outgoing for ExecutionClosed {
-    fn key(&self) -> Option<&[u8]> {
-        Some(self.execution.as_bytes())
-    }
-
-    fn value(&self) -> Option<Cow<'_, [u8]>> {
-        Some(match &self.output {
-            Some(output) => Cow::Borrowed(output.as_str().as_bytes()),
-            None => Cow::Owned(self.failure.to_json()),
-        })
-    }
-
-    fn for_each_header(&self, each: &mut dyn FnMut(&str, &[u8])) {
-        each(ce::SPECVERSION, ce::SPECVERSION_1_0);
-        each(ce::TYPE, ce::TYPE_EXECUTION_CLOSED.as_bytes());
-        each(ce::ID, self.execution.as_bytes());
-        each(ce::SOURCE, self.execution.as_bytes());
-        each(ce::SUBJECT, self.status.as_bytes());
-        each(ce::CONTENT_TYPE, ce::JSON);
-        if let Some(traceparent) = &self.traceparent {
-            each(ce::TRACEPARENT, traceparent.as_bytes());
+            Self::Stop(stop) => {
+                each(ce::TYPE, ce::TYPE_STOP.as_bytes());
+                // Not the ARN alone: that is the start's id, and CloudEvents takes equal ids of one source for repeats.
+                each(ce::ID, format!("{}#stop", stop.execution).as_bytes());
+            }
         }
     }
 }

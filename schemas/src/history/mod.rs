@@ -9,4 +9,6 @@ mod record;
 mod repeats;
 
 pub use event::{Event, EventKind, Failure, Resource, Started, StateType, TaskScheduled};
-pub use record::{Cause, Closed, HistoryRecord, InputTopic, PassedOn, Positions, Restated, Step, Transition};
+pub use record::{
+    Cause, Closed, HistoryRecord, InputTopic, PassedOn, Positions, Restated, Step, Transition,
+};

@@ -6,12 +6,13 @@
 
 use super::Event;
 use crate::Payload;
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One record of the history topic. On the wire: `{"v":1,"claim":{..}}` and so on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One record of the history topic. On the wire: `{"v":1,"r":{"claim":{..}}}` and so on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HistoryRecord {
     /// An owner takes the partition; the record's own offset is the new epoch (R1).
@@ -50,7 +51,7 @@ pub enum HistoryRecord {
 }
 
 /// One step: the events that one input caused in one execution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Transition {
     /// Offset of the claim that the writer works under.
     pub epoch: i64,
@@ -64,7 +65,12 @@ pub struct Transition {
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub execution: Arc<str>,
     /// The events, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::repeats")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "super::repeats"
+    )]
+    #[schemars(with = "Vec<super::repeats::Read>")]
     pub events: Vec<Event>,
     /// Set when the input was refused: it goes to the dead-letter topic with this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +84,7 @@ pub struct Transition {
 }
 
 /// An input that belongs to another partition (R12): a record to be sent there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PassedOn {
     /// The topic it came on and goes to.
     pub topic: InputTopic,
@@ -94,7 +100,7 @@ pub struct PassedOn {
 }
 
 /// What caused a step (R7).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A record of an input topic, by offset in the same partition number as the history's.
@@ -108,7 +114,9 @@ pub enum Cause {
 }
 
 /// The input topics whose positions the history keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum InputTopic {
     /// Completions of tasks.
@@ -118,7 +126,7 @@ pub enum InputTopic {
 }
 
 /// The next offset to read of each input topic.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Positions(pub BTreeMap<InputTopic, i64>);
 
@@ -143,7 +151,7 @@ impl Positions {
 }
 
 /// What a restatement states.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Restated {
     /// An open execution, as the transitions that made it, oldest first. Replaces what the reader has of it.
@@ -165,17 +173,18 @@ pub enum Restated {
 }
 
 /// The events of one transition of a restated execution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Time of the decision, milliseconds since the epoch.
     pub now: i64,
     /// The events, in order.
     #[serde(with = "super::repeats")]
+    #[schemars(with = "Vec<super::repeats::Read>")]
     pub events: Vec<Event>,
 }
 
 /// A closed execution whose name is still taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Closed {
     /// 128-bit hash of the ARN, hexadecimal; see [`crate::arn::arn_hash`].
     pub arn_hash: Arc<str>,
@@ -186,9 +195,12 @@ pub struct Closed {
 }
 
 /// Form of a record on the wire: the version beside the content.
-#[derive(Serialize, Deserialize)]
-struct Versioned<R> {
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "HistoryRecordV1")]
+pub(crate) struct Versioned<R> {
+    /// Format version: 1.
     v: u32,
+    /// The record.
     r: R,
 }
 
@@ -202,7 +214,11 @@ impl HistoryRecord {
     /// Never: every field serialises.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(&Versioned { v: VERSION, r: self }).expect("history records serialise")
+        serde_json::to_vec(&Versioned {
+            v: VERSION,
+            r: self,
+        })
+        .expect("history records serialise")
     }
 
     /// Reads a record of any version up to this build's.
@@ -210,12 +226,20 @@ impl HistoryRecord {
     /// # Errors
     /// A description of what is wrong with `bytes`.
     pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        let Versioned { v, r: record } = serde_json::from_slice::<Versioned<Self>>(bytes)?;
-        if v > VERSION {
-            return Err(serde::de::Error::custom(format!(
-                "history record of version {v}; this build reads up to {VERSION}: upgrade baton"
-            )));
+        match serde_json::from_slice::<Versioned<Self>>(bytes) {
+            Ok(versioned) if versioned.v <= VERSION => Ok(versioned.r),
+            Ok(versioned) => Err(too_new(versioned.v)),
+            // A newer form need not look like this one: say so rather than name the first field that differs.
+            Err(error) => match serde_json::from_slice::<Versioned<IgnoredAny>>(bytes) {
+                Ok(versioned) if versioned.v > VERSION => Err(too_new(versioned.v)),
+                _ => Err(error),
+            },
         }
-        Ok(record)
     }
+}
+
+fn too_new(v: u32) -> serde_json::Error {
+    serde::de::Error::custom(format!(
+        "history record of version {v}; this build reads up to {VERSION}: upgrade baton"
+    ))
 }

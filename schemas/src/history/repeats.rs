@@ -6,6 +6,7 @@
 
 use super::{Event, EventKind};
 use crate::Payload;
+use schemars::JsonSchema;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -24,17 +25,25 @@ struct Written<'a> {
     same: bool,
 }
 
-#[derive(Deserialize)]
-struct Read {
+/// One event. `same` stands for the payload of the nearest event before it in the list that has one.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ListedEvent")]
+pub(super) struct Read {
+    /// AWS's event id: 1, 2, 3, ... without gaps; absent for an internal event.
     #[serde(default)]
     id: u64,
+    /// AWS's `previousEventId`.
     #[serde(default)]
     prev: u64,
+    /// The frame (thread of control) that the event belongs to.
     #[serde(default)]
     frame: u32,
+    /// What happened.
     e: EventKind,
-    #[serde(default)]
+    /// The event's payload.
+    #[serde(default, deserialize_with = "crate::payload::present")]
     data: Option<Payload>,
+    /// The payload is that of the event before; then `data` is absent.
     #[serde(default)]
     same: bool,
 }
@@ -63,12 +72,21 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Eve
     let mut events = Vec::with_capacity(read.len());
     for r in read {
         let data = if r.same {
-            Some(last.clone().ok_or_else(|| serde::de::Error::custom("`same` before any payload"))?)
+            Some(
+                last.clone()
+                    .ok_or_else(|| serde::de::Error::custom("`same` before any payload"))?,
+            )
         } else {
             r.data
         };
         last = data.clone().or(last);
-        events.push(Event { id: r.id, prev: r.prev, frame: r.frame, kind: r.e, data });
+        events.push(Event {
+            id: r.id,
+            prev: r.prev,
+            frame: r.frame,
+            kind: r.e,
+            data,
+        });
     }
     Ok(events)
 }
