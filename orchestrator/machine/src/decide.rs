@@ -150,6 +150,11 @@ impl<'a> Decider<'a> {
                 let aborted = EventKind::ExecutionAborted(errors::bounded(failure));
                 self.emit_after(0, 0, aborted, None)?;
             }
+            Stimulus::Fail(failure) => {
+                let last = self.execution.last_id;
+                let failed = EventKind::ExecutionFailed(errors::bounded(failure));
+                self.emit_after(last, 0, failed, None)?;
+            }
             Stimulus::TaskStarted { task, worker } => match self.execution.frame_of(task) {
                 Some(frame) => states::task::started(self, frame, worker)?,
                 None => self.ignore(task, "no open task has this id")?,
@@ -179,7 +184,7 @@ impl<'a> Decider<'a> {
     fn refuse(&mut self, stimulus: &Stimulus) -> Flow {
         let task = match stimulus {
             Stimulus::Tick { .. } => return Ok(()),
-            Stimulus::Stop(_) => 0,
+            Stimulus::Stop(_) | Stimulus::Fail(_) => 0,
             Stimulus::TaskStarted { task, .. }
             | Stimulus::TaskSubmitted { task, .. }
             | Stimulus::TaskSucceeded { task, .. }

@@ -183,6 +183,12 @@ impl Execution {
         &self.started
     }
 
+    /// The program it runs.
+    #[must_use]
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
     /// When the execution as a whole times out, milliseconds since the epoch.
     pub(crate) fn times_out_ms(&self) -> Option<i64> {
         self.program

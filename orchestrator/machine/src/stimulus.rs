@@ -49,4 +49,6 @@ pub enum Stimulus {
     },
     /// StopExecution.
     Stop(Failure),
+    /// The engine can't let the execution go on (its record would be too large): it fails, uncaught.
+    Fail(Failure),
 }

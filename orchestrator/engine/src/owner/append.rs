@@ -1,0 +1,200 @@
+//! Appending, and what an acknowledgement is worth (R4, R5).
+//!
+//! Owns: the queue of records in flight. A record is effective when all earlier ones are and its acknowledgement
+//! carries the expected offset; anything else is settled by reading the log back, because what readers accept is the
+//! truth and contiguity is only its shortcut.
+
+use super::Owner;
+use super::memory::{InFlight, Then, Verify};
+use super::outbox::Effects;
+use crate::ports::{Action, Appended, ReadFrom};
+use crate::views::{Applied, Change};
+use baton_schemas::history::HistoryRecord;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+impl Owner {
+    /// The sequence number of the next record.
+    pub(super) fn next_seq(&mut self) -> u64 {
+        self.memory.seq += 1;
+        self.memory.seq
+    }
+
+    /// Whether records can be appended under the present epoch.
+    pub(super) fn may_append(&self) -> bool {
+        self.is_serving() && self.memory.reclaim.is_none()
+    }
+
+    /// Appends a record of the present epoch; `json` is it, `seq` its number (taken by [`Self::next_seq`]).
+    pub(super) fn append(
+        &mut self,
+        key: Arc<str>,
+        json: Bytes,
+        change: Change,
+        effects: Effects,
+        then: Then,
+        out: &mut Vec<Action>,
+    ) {
+        debug_assert!(self.may_append());
+        let id = self.fresh_id();
+        let (epoch, seq) = (self.memory.epoch, self.memory.seq);
+        let state = &self.memory.state;
+        let applied = Applied {
+            partition: self.settings.partition,
+            offset: 0,
+            epoch,
+            seq,
+            positions: state.positions.clone(),
+            mark: state.mark,
+            base: state.base,
+            change,
+        };
+        let mut in_flight = InFlight { id, seq, effects, applied, replies: Vec::new(), then };
+        if self.without(3) {
+            // The simulation's proof: acting before the record is effective.
+            let effects = std::mem::take(&mut in_flight.effects);
+            self.send_effects(self.memory.next_offset, effects, out);
+        }
+        self.memory.in_flight.push_back(in_flight);
+        out.push(Action::Append { id, key, json });
+    }
+
+    /// Appends a record that changes no execution.
+    pub(super) fn append_bare(&mut self, record: HistoryRecord, then: Then, out: &mut Vec<Action>) {
+        let json = Bytes::from(record.to_json());
+        self.append(Arc::from(""), json, Change::None, Effects::new(), then, out);
+    }
+
+    pub(super) fn on_appended(&mut self, id: u64, result: Appended, clock_ms: i64, out: &mut Vec<Action>) {
+        if self.on_claim_appended(id, &result, clock_ms, out) {
+            return;
+        }
+        let Some(front) = self.memory.in_flight.front() else {
+            return; // of an earlier life
+        };
+        if !self.memory.in_flight.iter().take(2).any(|r| r.id == id) && id < front.id {
+            return; // of an earlier life
+        }
+        match result {
+            Appended::Failed { reason } => self.lose(&format!("an append failed: {reason}"), false, out),
+            Appended::At { offset, .. } => self.acknowledged(id, Some(offset), out),
+            Appended::NoOffset => self.acknowledged(id, None, out),
+        }
+    }
+
+    fn acknowledged(&mut self, id: u64, offset: Option<i64>, out: &mut Vec<Action>) {
+        if let Some(verify) = &mut self.memory.verify {
+            verify.acks.push_back((id, offset));
+            return;
+        }
+        let expected = self.memory.next_offset;
+        let is_front = self.memory.in_flight.front().is_some_and(|front| front.id == id);
+        if self.without(4) || (is_front && offset == Some(expected)) {
+            self.effective(offset.unwrap_or(expected), out);
+            return;
+        }
+        if offset.is_some_and(|offset| offset < expected) {
+            self.lose("an acknowledgement went backward: somebody else wrote, or the log was cut", true, out);
+            return;
+        }
+        // A gap, or no offset: read what stands there.
+        self.look_back(VecDeque::from([(id, offset)]), i64::MAX, out);
+    }
+
+    /// Reads the own history from the expected offset on.
+    pub(super) fn look_back(&mut self, acks: VecDeque<(u64, Option<i64>)>, through: i64, out: &mut Vec<Action>) {
+        let read = self.fresh_id();
+        let next = self.memory.next_offset;
+        let through = acks.iter().filter_map(|(_, offset)| *offset).min().unwrap_or(through);
+        self.memory.verify = Some(Verify { read, acks, seen: Vec::new(), foreign: false, next });
+        out.push(Action::ReadHistory { read, from: ReadFrom::Offset(next), through });
+    }
+
+    /// A part of what a look back reads.
+    pub(super) fn on_looked_back(&mut self, records: &[(i64, Bytes)], last: bool, out: &mut Vec<Action>) {
+        let Some(verify) = &mut self.memory.verify else { return };
+        for (offset, json) in records {
+            verify.next = verify.next.max(offset + 1);
+            match HistoryRecord::from_json(json) {
+                Ok(HistoryRecord::Claim { .. }) => verify.foreign = true,
+                Ok(HistoryRecord::Transition(t)) if t.epoch == self.memory.epoch => verify.seen.push((*offset, t.seq)),
+                Ok(HistoryRecord::Mark { epoch, seq, .. } | HistoryRecord::Restatement { epoch, seq, .. })
+                    if epoch == self.memory.epoch =>
+                {
+                    verify.seen.push((*offset, seq));
+                }
+                _ => {}
+            }
+        }
+        if !last {
+            return;
+        }
+        let verify = self.memory.verify.take().expect("checked above");
+        if verify.foreign {
+            self.lose("somebody else claimed the partition", true, out);
+            return;
+        }
+        self.settle(verify, out);
+    }
+
+    /// No claim stands between: what was read and is ours is effective, and the gap is harmless.
+    fn settle(&mut self, verify: Verify, out: &mut Vec<Action>) {
+        let mut acks = verify.acks;
+        while let Some((id, offset)) = acks.pop_front() {
+            let Some(front) = self.memory.in_flight.front() else { return };
+            if front.id != id {
+                self.lose("acknowledgements came out of order", false, out);
+                return;
+            }
+            let seq = front.seq;
+            let at = offset.or_else(|| verify.seen.iter().find(|(_, s)| *s == seq).map(|(o, _)| *o));
+            match at {
+                // Read through this one: what lies before it has been looked at.
+                Some(at) if at < verify.next || at == self.memory.next_offset => self.effective(at, out),
+                // A later gap: look again from here.
+                _ => {
+                    acks.push_front((id, offset));
+                    self.look_back(acks, i64::MAX, out);
+                    return;
+                }
+            }
+        }
+        if self.memory.in_flight.is_empty() {
+            self.memory.next_offset = self.memory.next_offset.max(verify.next);
+        }
+        self.continue_restating(out);
+    }
+
+    /// The first record in flight stands at `offset` and counts: act.
+    fn effective(&mut self, offset: i64, out: &mut Vec<Action>) {
+        let record = self.memory.in_flight.pop_front().expect("an acknowledged record is in flight");
+        self.memory.next_offset = offset + 1;
+        self.memory.since_base += 1;
+        let InFlight { effects, mut applied, replies, then, .. } = record;
+        if !matches!(applied.change, Change::None) {
+            self.memory.since_mark += 1;
+            self.memory.mark_due = true;
+        }
+        applied.offset = offset;
+        if then == Then::Rebase {
+            self.rebased(&mut applied, out);
+        }
+        out.push(Action::Apply(applied));
+        self.send_effects(offset, effects, out);
+        out.extend(replies.into_iter().map(|(id, reply)| Action::Reply { id, reply }));
+        self.mark_if_due(out);
+    }
+
+    pub(super) fn on_history_end(&mut self, next: i64, out: &mut Vec<Action>) {
+        let Some(looked_at) = self.memory.looked_at.take() else { return };
+        if !self.is_serving() || self.memory.reclaim.is_some() || self.memory.verify.is_some() {
+            return;
+        }
+        if next < looked_at {
+            self.lose("the history ends before what was acknowledged: the log was cut", true, out);
+        } else if next > self.memory.next_offset && self.memory.in_flight.is_empty() {
+            self.look_back(VecDeque::new(), next - 1, out);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Calls of the API.
+//!
+//! Owns: what StartExecution, StopExecution and the SendTask calls lead to, and what is answered. Every answer waits for
+//! what was appended before it (R6).
+
+use super::Owner;
+use super::decide::NewExecution;
+use super::inputs::stimulus_of;
+use super::state::start_hash;
+use crate::call::{Call, CallError, CallId, Reply, StartCall};
+use crate::ports::Action;
+use baton_machine::Stimulus;
+use baton_schemas::history::{Cause, Failure};
+use baton_schemas::partition::partition_of;
+use baton_schemas::{Outcome, TaskToken};
+use std::sync::Arc;
+
+impl Owner {
+    pub(super) fn on_call(&mut self, id: CallId, call: Call, out: &mut Vec<Action>) {
+        if !self.is_serving() {
+            let reply = Err(CallError::NotOwner { partition: self.settings.partition });
+            out.push(Action::Reply { id, reply });
+        } else if self.memory.held.len() + self.memory.in_flight.len() >= self.settings.in_flight_max {
+            out.push(Action::Reply { id, reply: Err(CallError::Throttled("too many records in flight: try again")) });
+        } else if self.memory.reclaim.is_some() {
+            self.memory.held.push_back((id, call));
+        } else {
+            match call {
+                Call::Start(start) => self.on_start_call(id, *start, out),
+                Call::Stop { execution, failure } => self.on_stop_call(id, &execution, failure, out),
+                Call::Complete { token, outcome } => self.on_complete_call(id, &token, outcome, out),
+            }
+        }
+    }
+
+    /// Takes the calls that waited for a claim.
+    pub(super) fn release_held(&mut self, out: &mut Vec<Action>) {
+        for (id, call) in std::mem::take(&mut self.memory.held) {
+            self.on_call(id, call, out);
+        }
+    }
+
+    fn on_start_call(&mut self, id: CallId, call: StartCall, out: &mut Vec<Action>) {
+        if let Err(e) = self.check_partition(&call.execution) {
+            self.reply(id, Err(e), out);
+            return;
+        }
+        let hash = start_hash(&call.definition.arn, &call.input);
+        if let Some(slot) = self.memory.state.executions.get(&call.execution) {
+            let reply = if slot.start_hash == hash {
+                Ok(Reply::Started { start_ms: slot.start_ms })
+            } else {
+                Err(CallError::ExecutionAlreadyExists(call.execution))
+            };
+            self.reply(id, reply, out);
+            return;
+        }
+        if self.memory.state.names.get(&call.execution).is_some() {
+            self.reply(id, Err(CallError::ExecutionAlreadyExists(call.execution)), out);
+            return;
+        }
+        if self.memory.state.executions.len() >= self.settings.open_executions_max {
+            self.reply(id, Err(CallError::Throttled("too many open executions: try again")), out);
+            return;
+        }
+        let new = NewExecution {
+            execution: call.execution,
+            definition: &call.definition,
+            input: call.input,
+            traceparent: call.traceparent,
+            reply_to: None,
+            cause: http(id),
+        };
+        let start_ms = self.now_ms;
+        let reply = self.start(new, out).map(|()| Reply::Started { start_ms });
+        self.reply(id, reply, out);
+    }
+
+    fn on_stop_call(&mut self, id: CallId, execution: &Arc<str>, failure: Failure, out: &mut Vec<Action>) {
+        if let Err(e) = self.check_partition(execution) {
+            self.reply(id, Err(e), out);
+        } else if self.memory.state.executions.contains_key(execution) {
+            let reply = Reply::Stopped { stop_ms: self.now_ms };
+            self.step(execution, Stimulus::Stop(failure), http(id), Some((id, reply)), out);
+        } else {
+            let reply = match self.memory.state.names.get(execution) {
+                Some(name) => Ok(Reply::Stopped { stop_ms: name.closed_ms }),
+                None => Err(CallError::ExecutionDoesNotExist(execution.clone())),
+            };
+            self.reply(id, reply, out);
+        }
+    }
+
+    fn on_complete_call(&mut self, id: CallId, token: &TaskToken, outcome: Outcome, out: &mut Vec<Action>) {
+        let Some((execution, task)) = token.parts() else {
+            self.reply(id, Err(CallError::InvalidToken(token.as_str().to_owned())), out);
+            return;
+        };
+        if let Err(e) = self.check_partition(&execution) {
+            self.reply(id, Err(e), out);
+            return;
+        }
+        let open = self.memory.state.executions.get(&execution).is_some_and(|slot| slot.execution.is_open(task));
+        if open {
+            self.step(&execution, stimulus_of(task, outcome), http(id), Some((id, Reply::Completed)), out);
+        } else {
+            self.reply(id, Err(CallError::TaskTimedOut), out);
+        }
+    }
+
+    fn check_partition(&self, execution: &str) -> Result<(), CallError> {
+        let partition = partition_of(execution.as_bytes(), self.settings.partitions);
+        if partition == self.settings.partition { Ok(()) } else { Err(CallError::NotOwner { partition }) }
+    }
+}
+
+fn http(id: CallId) -> Cause {
+    Cause::Http(id.to_string().into())
+}

@@ -1,0 +1,192 @@
+//! From a stimulus to an appended record.
+//!
+//! Owns: the live path. The machine decides, the state changes at once (memory runs ahead of the acknowledgement), one
+//! record is appended, and its effects wait in it. Size is checked before the append (R9).
+
+use super::Owner;
+use super::fold::{close_if_done, pending_effect};
+use super::memory::Then;
+use super::outbox::Effects;
+use super::state::{Slot, start_hash, started_by};
+use crate::call::{CallError, CallId, Reply};
+use crate::definitions::Definition;
+use crate::ports::Action;
+use crate::views::{Change, Opened};
+use baton_machine::{Effect, Execution, Start, Stimulus};
+use baton_schemas::Payload;
+use baton_schemas::history::{Cause, Event, Failure, HistoryRecord, Restated, Transition};
+use baton_schemas::request::ReplyTo;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A start that has passed all checks.
+pub struct NewExecution<'a> {
+    pub execution: Arc<str>,
+    pub definition: &'a Definition,
+    pub input: Payload,
+    pub traceparent: Option<Arc<str>>,
+    pub reply_to: Option<ReplyTo>,
+    pub cause: Cause,
+}
+
+impl Owner {
+    /// Starts an execution whose name is free.
+    pub(super) fn start(&mut self, new: NewExecution<'_>, out: &mut Vec<Action>) -> Result<(), CallError> {
+        let arn = new.execution;
+        let start_hash = start_hash(&new.definition.arn, &new.input);
+        let started = started_by(new.definition, new.traceparent, new.reply_to);
+        let start = Start { arn: arn.clone(), started, input: new.input };
+        let now_ms = self.now_ms;
+        let (execution, step) = Execution::start(new.definition.program.clone(), start, now_ms, self.settings.machine);
+        let json = self.transition_json(&arn, new.cause, step.events)?;
+        let (machine, revision) = (new.definition.arn.clone(), new.definition.revision);
+        let opened = Opened { machine, revision, start_hash };
+        let slot = Slot {
+            execution,
+            start_ms: now_ms,
+            start_hash,
+            records: Vec::new(),
+            due_ms: None,
+            restated: self.memory.epoch,
+        };
+        self.memory.state.executions.insert(arn.clone(), slot);
+        self.advance(&arn, json, Some(opened), step.effects, out);
+        Ok(())
+    }
+
+    /// Gives `stimulus` to an open execution; answers `reply` when the step is effective. `false` if nothing changed.
+    pub(super) fn step(
+        &mut self,
+        arn: &Arc<str>,
+        stimulus: Stimulus,
+        cause: Cause,
+        reply: Option<(CallId, Reply)>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        self.restate_before_touch(arn, out);
+        let now_ms = self.now_ms;
+        let Some(slot) = self.memory.state.executions.get_mut(arn) else { return false };
+        let step = slot.execution.handle(stimulus, now_ms);
+        if step.events.is_empty() {
+            self.rearm(arn);
+            if let Some((id, reply)) = reply {
+                self.reply(id, Ok(reply), out);
+            }
+            return false;
+        }
+        match self.transition_json(arn, cause.clone(), step.events) {
+            Ok(json) => self.advance(arn, json, None, step.effects, out),
+            Err(too_large) => self.fail_instead(arn, cause, &too_large, out),
+        }
+        if let Some((id, reply)) = reply {
+            self.reply(id, Ok(reply), out);
+        }
+        true
+    }
+
+    /// Appends what was decided and keeps memory in step.
+    fn advance(&mut self, arn: &Arc<str>, json: Bytes, opened: Option<Opened>, effects: Vec<Effect>, out: &mut Vec<Action>) {
+        let now_ms = self.now_ms;
+        self.memory.state.now_ms = now_ms;
+        let settings = &self.settings;
+        let slot = self.memory.state.executions.get_mut(arn).expect("the execution was just stepped");
+        slot.records.push(json.clone());
+        let start_ms = slot.start_ms;
+        let execution = &slot.execution;
+        let effects: Effects =
+            effects.into_iter().filter_map(|e| pending_effect(arn, execution, e, now_ms, settings)).collect();
+        self.rearm(arn);
+        let closed = close_if_done(&mut self.memory.state, arn, now_ms);
+        let change = Change::Step { execution: arn.clone(), start_ms, json: json.clone(), opened, closed };
+        self.append(arn.clone(), json, change, effects, Then::Nothing, out);
+    }
+
+    /// The record of a step, within the bound (R9). Takes a sequence number only if it fits.
+    fn transition_json(&mut self, arn: &Arc<str>, cause: Cause, events: Vec<Event>) -> Result<Bytes, CallError> {
+        let record = HistoryRecord::Transition(Transition {
+            epoch: self.memory.epoch,
+            seq: self.memory.seq + 1,
+            cause,
+            now: self.now_ms,
+            execution: arn.clone(),
+            events,
+            rejected: None,
+            passed_on: None,
+            base: self.memory.state.base,
+        });
+        let json = Bytes::from(record.to_json());
+        let limit = self.settings.record_bytes_max;
+        if json.len() > limit && !self.without(9) {
+            return Err(CallError::TooLarge { bytes: json.len(), limit });
+        }
+        self.next_seq();
+        Ok(json)
+    }
+
+    /// A step's record would be too large: the step is forgotten and the execution fails instead, in a small record.
+    fn fail_instead(&mut self, arn: &Arc<str>, cause: Cause, why: &CallError, out: &mut Vec<Action>) {
+        let slot = self.memory.state.executions.get_mut(arn).expect("the execution was just stepped");
+        slot.execution = replay(&slot.execution, arn, &slot.records, self.settings.machine);
+        let failure =
+            Failure { error: Some("States.DataLimitExceeded".into()), cause: Some(why.to_string().into()) };
+        let step = slot.execution.handle(Stimulus::Fail(failure), self.now_ms);
+        match self.transition_json(arn, cause, step.events) {
+            Ok(json) => self.advance(arn, json, None, step.effects, out),
+            Err(e) => self.halt(format!("execution {arn} can't even be failed: {e}; raise record_bytes_max"), out),
+        }
+    }
+
+    /// Enters an execution's next timer into the queue.
+    pub(super) fn rearm(&mut self, arn: &Arc<str>) {
+        let since_ms = self.memory.claimed_ms;
+        let Some(slot) = self.memory.state.executions.get_mut(arn) else { return };
+        let due_ms = slot.execution.next_due_ms(since_ms);
+        if due_ms == slot.due_ms {
+            return;
+        }
+        if let Some(old) = slot.due_ms {
+            self.memory.timers.remove(&(old, arn.clone()));
+        }
+        slot.due_ms = due_ms;
+        if let Some(due_ms) = due_ms {
+            self.memory.timers.insert((due_ms, arn.clone()));
+        }
+    }
+
+    /// Enters all timers anew, after a fold.
+    pub(super) fn arm_all(&mut self) {
+        let arns: Vec<Arc<str>> = self.memory.state.executions.keys().cloned().collect();
+        for arn in arns {
+            self.rearm(&arn);
+        }
+    }
+}
+
+/// The execution as its records say.
+fn replay(like: &Execution, arn: &Arc<str>, records: &[Bytes], limits: baton_machine::Limits) -> Execution {
+    let mut execution = Execution::empty(like.program().clone(), arn.clone(), limits);
+    for (now_ms, events) in steps_of(records) {
+        for event in &events {
+            execution.apply(event, now_ms, &mut Vec::new());
+        }
+    }
+    execution
+}
+
+/// `(now, events)` of each step in an execution's records.
+///
+/// # Panics
+/// If the records are not those that an owner wrote or folded, which would be a bug.
+pub fn steps_of(records: &[Bytes]) -> Vec<(i64, Vec<Event>)> {
+    let mut steps = Vec::with_capacity(records.len());
+    for json in records {
+        match HistoryRecord::from_json(json).expect("records in memory were written or folded by this build") {
+            HistoryRecord::Transition(t) => steps.push((t.now, t.events)),
+            HistoryRecord::Restatement { state: Restated::Execution { transitions, .. }, .. } => {
+                steps.extend(transitions.into_iter().map(|step| (step.now, step.events)));
+            }
+            HistoryRecord::Claim { .. } | HistoryRecord::Mark { .. } | HistoryRecord::Restatement { .. } => {}
+        }
+    }
+    steps
+}

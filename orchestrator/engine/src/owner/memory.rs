@@ -1,0 +1,106 @@
+//! Everything an owner keeps between a claim and its loss (R3).
+//!
+//! Owns: the speculative state (ahead of the acknowledgements), what is in flight, the outbox and the timer queue. It is
+//! dropped as a whole and begun anew by a claim; nothing in it survives.
+
+use crate::call::{Call, CallError, CallId, Reply};
+use crate::owner::outbox::{Effects, Outbox};
+use crate::owner::restate::Restating;
+use crate::owner::state::State;
+use crate::views::Applied;
+use baton_schemas::history::Positions;
+use baton_schemas::request::StartRequest;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Default)]
+pub struct Memory {
+    /// The claim's offset.
+    pub epoch: i64,
+    /// When the claim was acknowledged, milliseconds since the epoch.
+    pub claimed_ms: i64,
+    /// Sequence number used last in this epoch.
+    pub seq: u64,
+    /// The offset that the next acknowledgement should carry.
+    pub next_offset: i64,
+    /// Appended, not yet effective.
+    pub in_flight: VecDeque<InFlight>,
+    /// State including what is in flight.
+    pub state: State,
+    /// Inputs dealt with in this life, including those that changed nothing.
+    pub done: Positions,
+    /// Effects sent and not yet acknowledged.
+    pub outbox: Outbox,
+    /// Effects found by the fold, sent when the drain is over.
+    pub pending: BTreeMap<i64, Effects>,
+    /// `(due_ms, ARN)` of every execution with a timer.
+    pub timers: BTreeSet<(i64, Arc<str>)>,
+    /// A look at the log under way because an acknowledgement was not the expected one (R4) or something was seen (R5).
+    pub verify: Option<Verify>,
+    /// `next_offset` when the end of the log was asked for.
+    pub looked_at: Option<i64>,
+    /// When the end was looked at last, milliseconds since the epoch.
+    pub looked_ms: i64,
+    /// A new claim in the same life is under way, to begin a restatement.
+    pub reclaim: Option<u64>,
+    /// Calls that wait for that claim.
+    pub held: VecDeque<(CallId, Call)>,
+    /// The restatement under way.
+    pub restating: Option<Restating>,
+    /// Accepted records since the last complete restatement.
+    pub since_base: u64,
+    /// `(claim offset, completed_ms)` of complete restatements, oldest first.
+    pub bases: VecDeque<(i64, i64)>,
+    /// A start whose machine is not known yet: the registry is being read to its end.
+    pub parked: Option<(i64, StartRequest)>,
+    /// Effective records since the last mark was appended.
+    pub since_mark: u64,
+    /// Whether anything that a mark would say has changed since.
+    pub mark_due: bool,
+    /// When the last mark was appended.
+    pub marked_ms: i64,
+    /// When open commands were looked through for sending again.
+    pub swept_ms: i64,
+    /// A fold under way.
+    pub folding: Option<super::fold::Fold>,
+}
+
+/// A record appended and not yet effective.
+pub struct InFlight {
+    /// Append id.
+    pub id: u64,
+    /// Its size in the log, for R4's read-back.
+    pub seq: u64,
+    /// What to send when it is effective.
+    pub effects: Effects,
+    /// What to tell the views; the offset is filled in.
+    pub applied: Applied,
+    /// What to answer then.
+    pub replies: Vec<(CallId, Result<Reply, CallError>)>,
+    /// What else happens then.
+    pub then: Then,
+}
+
+/// What happens when a record becomes effective, beyond effects and replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The restatement is complete: its claim is the new base.
+    Rebase,
+}
+
+/// A look at the own history under way.
+pub struct Verify {
+    /// Read id.
+    pub read: u64,
+    /// Acknowledgements that came meanwhile, in order; `None` for one without offset.
+    pub acks: VecDeque<(u64, Option<i64>)>,
+    /// `(offset, epoch, seq)` of own records seen.
+    pub seen: Vec<(i64, u64)>,
+    /// A claim of somebody else was seen.
+    pub foreign: bool,
+    /// One past the last offset read.
+    pub next: i64,
+}

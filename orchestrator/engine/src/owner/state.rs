@@ -1,0 +1,136 @@
+//! The folded state of a partition: what a reader of the history knows.
+//!
+//! Owns: open executions, taken names, input positions, mark and base. It changes only by accepted history records,
+//! whether just decided or read back.
+
+use crate::definitions::Definition;
+use baton_machine::Execution;
+use baton_schemas::Payload;
+use baton_schemas::history::{Closed, Positions};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What a reader of the history knows.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Open executions by ARN.
+    pub executions: FxHashMap<Arc<str>, Slot>,
+    /// Names of closed executions.
+    pub names: Names,
+    /// Next offsets of the input topics.
+    pub positions: Positions,
+    /// Latest time recorded, milliseconds since the epoch.
+    pub now_ms: i64,
+    /// All effects of records up to this offset are acknowledged (R10); -1 before the first mark.
+    pub mark: i64,
+    /// Claim after which everything live was stated again last (R14).
+    pub base: Option<i64>,
+}
+
+/// An open execution.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// The execution itself.
+    pub execution: Execution,
+    /// When it started, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// To recognise a repeated start.
+    pub start_hash: u64,
+    /// Its history records as written, oldest first.
+    pub records: Vec<Bytes>,
+    /// When its next timer is due, as entered in the timer queue.
+    pub due_ms: Option<i64>,
+    /// Epoch in which it was stated last (R14).
+    pub restated: i64,
+}
+
+/// Names that are taken by closed executions.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    by_arn: FxHashMap<u128, Name>,
+    by_age: VecDeque<(i64, u128)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// As in [`Slot::start_hash`]; 0 for a stop that came before its start.
+    pub start_hash: u64,
+    /// When it closed, milliseconds since the epoch.
+    pub closed_ms: i64,
+}
+
+impl Names {
+    pub fn insert(&mut self, arn_hash: u128, name: Name) {
+        if self.by_arn.insert(arn_hash, name).is_none() {
+            self.by_age.push_back((name.closed_ms, arn_hash));
+        }
+    }
+
+    pub fn get(&self, arn: &str) -> Option<Name> {
+        // Most partitions of a young system have no names; don't hash for nothing.
+        if self.by_arn.is_empty() {
+            return None;
+        }
+        self.by_arn.get(&baton_schemas::arn::arn_hash(arn)).copied()
+    }
+
+    /// Frees names closed before `before_ms`.
+    pub fn expire(&mut self, before_ms: i64) {
+        while let Some((closed_ms, arn_hash)) = self.by_age.front().copied() {
+            if closed_ms >= before_ms {
+                break;
+            }
+            self.by_age.pop_front();
+            self.by_arn.remove(&arn_hash);
+        }
+    }
+
+    /// All names, oldest first, in the form of the history.
+    pub fn all(&self) -> Vec<Closed> {
+        let closed = |(_, hash): &(i64, u128)| {
+            self.by_arn.get(hash).map(|name| Closed {
+                arn_hash: format!("{hash:032x}").into(),
+                start_hash: name.start_hash,
+                closed_ms: name.closed_ms,
+            })
+        };
+        self.by_age.iter().filter_map(closed).collect()
+    }
+
+    /// Takes restated names in.
+    pub fn extend(&mut self, closed: &[Closed]) {
+        for name in closed {
+            if let Ok(hash) = u128::from_str_radix(&name.arn_hash, 16) {
+                self.insert(hash, Name { start_hash: name.start_hash, closed_ms: name.closed_ms });
+            }
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_arn.len()
+    }
+}
+
+/// 64-bit FNV-1a of machine and input: whether a repeated start is the same start. Stable for ever, since it is stored.
+pub fn start_hash(machine: &str, input: &Payload) -> u64 {
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let bytes = machine.bytes().chain([0]).chain(input.as_str().bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+/// The settings of a start that every reader finds again in the first event.
+pub fn started_by(
+    definition: &Definition,
+    traceparent: Option<Arc<str>>,
+    reply_to: Option<baton_schemas::request::ReplyTo>,
+) -> baton_schemas::history::Started {
+    baton_schemas::history::Started {
+        machine: definition.arn.clone(),
+        revision: definition.revision,
+        role_arn: definition.entry.role_arn.clone(),
+        traceparent,
+        reply_to,
+    }
+}
