@@ -1,0 +1,296 @@
+//! The producer of completions, heartbeats and dead letters.
+//!
+//! Owns: a receipt is settled when the broker has acknowledged its completion, and only then. A record that the broker
+//! can never take becomes a small failure; one that it can't take now is sent again.
+
+use super::{config, config::KafkaOptions};
+use crate::WorkerError;
+use crate::error::{TOO_LARGE, TaskError};
+use crate::limits::RESEND_AFTER;
+use crate::offsets::lock;
+use crate::outlet::{Outlet, Receipt, Reply};
+use baton_schemas::record::Outgoing;
+use baton_schemas::{Completion, DeadLetter, Outcome, TaskToken};
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::{
+    BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
+};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a full producer is waited for before the next try.
+const FULL_WAIT: Duration = Duration::from_millis(1);
+/// Headers of a completion.
+const HEADERS_USUAL: usize = 6;
+
+type Opaque = Box<Option<Receipt>>;
+
+/// Sends records; cheap to share.
+pub struct KafkaOutlet {
+    producer: ThreadedProducer<Deliveries>,
+    refused: Arc<Mutex<VecDeque<Refused>>>,
+    dead_letter: Arc<str>,
+}
+
+/// What becomes of sent records.
+struct Deliveries {
+    /// Bounded by the records whose receipt is not settled, which the queues bound.
+    refused: Arc<Mutex<VecDeque<Refused>>>,
+}
+
+/// A record that the broker did not take.
+struct Refused {
+    message: OwnedMessage,
+    receipt: Opaque,
+    code: Option<RDKafkaErrorCode>,
+    again_at: Instant,
+}
+
+impl KafkaOutlet {
+    /// Connects lazily.
+    ///
+    /// # Errors
+    /// A property that librdkafka doesn't take.
+    pub fn new(options: &KafkaOptions, dead_letter: Arc<str>) -> Result<Self, WorkerError> {
+        let refused = Arc::new(Mutex::default());
+        let producer = config::producer(options)
+            .create_with_context(Deliveries {
+                refused: Arc::clone(&refused),
+            })
+            .map_err(|source| WorkerError::Client {
+                client: "producer",
+                source,
+            })?;
+        Ok(Self {
+            producer,
+            refused,
+            dead_letter,
+        })
+    }
+
+    /// Sends a record that is no command to the dead-letter topic.
+    pub fn bury(&self, letter: &DeadLetter, receipt: Receipt) {
+        let record = letter.to_record();
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (name, value) in &record.headers {
+            headers = headers.insert(Header {
+                key: name,
+                value: Some(&value[..]),
+            });
+        }
+        let mut out =
+            BaseRecord::with_opaque_to(&self.dead_letter, Box::new(Some(receipt))).headers(headers);
+        out.key = record.key.as_deref();
+        out.payload = record.value.as_deref();
+        self.send(out);
+    }
+
+    /// Sends again what the broker refused long enough ago.
+    pub fn resend_due(&self) {
+        let now = Instant::now();
+        loop {
+            let mut refused = lock(&self.refused);
+            if refused.front().is_none_or(|first| first.again_at > now) {
+                return;
+            }
+            let Some(next) = refused.pop_front() else {
+                return;
+            };
+            drop(refused);
+            self.resend(next);
+        }
+    }
+
+    /// Waits until everything sent is acknowledged, at most `timeout`; whether it is.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let flushed = self.producer.flush(timeout).is_ok();
+        flushed && lock(&self.refused).is_empty()
+    }
+
+    /// Why the producer can't go on, if so.
+    pub fn fatal(&self) -> Option<String> {
+        self.producer
+            .client()
+            .fatal_error()
+            .map(|(code, reason)| format!("{code}: {reason}"))
+    }
+
+    fn resend(&self, refused: Refused) {
+        let Refused {
+            message,
+            receipt,
+            code,
+            ..
+        } = refused;
+        if is_permanent(code) && message.topic() != &*self.dead_letter {
+            return self.complete_small(&message, receipt, code);
+        }
+        let mut out = BaseRecord::with_opaque_to(message.topic(), receipt);
+        // A dead letter's partition was chosen by its key; the same key chooses the same again.
+        out.partition = Some(message.partition()).filter(|p| *p >= 0);
+        out.key = message.key();
+        out.payload = message.payload();
+        out.headers = message.headers().cloned();
+        self.send(out);
+    }
+
+    /// Sends a failure instead of a completion that can never be taken.
+    fn complete_small(
+        &self,
+        message: &OwnedMessage,
+        receipt: Opaque,
+        code: Option<RDKafkaErrorCode>,
+    ) {
+        let Some(receipt) = *receipt else { return };
+        let token = String::from_utf8_lossy(message.key().unwrap_or_default());
+        let why = format!(
+            "the broker can't take the completion of {} bytes ({}): return less, or a reference to it",
+            message.payload().map_or(0, <[u8]>::len),
+            code.map_or_else(String::new, |code| code.to_string()),
+        );
+        let failure = TaskError::new(TOO_LARGE, why).into_failure();
+        let token = TaskToken::from_opaque(&token);
+        let reply = Reply {
+            topic: message.topic().into(),
+            partition: message.partition(),
+        };
+        self.complete(
+            &reply,
+            &Completion {
+                token,
+                outcome: Outcome::Failed(failure),
+                traceparent: None,
+            },
+            receipt,
+        );
+    }
+
+    /// Hands `out` to the client, waiting while that is full.
+    fn send(&self, mut out: BaseRecord<'_, [u8], [u8], Opaque>) {
+        loop {
+            let (error, back) = match self.producer.send(out) {
+                Ok(()) => return,
+                Err(refused) => refused,
+            };
+            let code = error.rdkafka_error_code();
+            if code != Some(RDKafkaErrorCode::QueueFull) {
+                return self.refuse(back, code, &error);
+            }
+            std::thread::sleep(FULL_WAIT);
+            out = back;
+        }
+    }
+
+    fn refuse(
+        &self,
+        record: BaseRecord<'_, [u8], [u8], Opaque>,
+        code: Option<RDKafkaErrorCode>,
+        error: &KafkaError,
+    ) {
+        tracing::warn!(%error, topic = record.topic, "record not taken by the client");
+        let message = OwnedMessage::new(
+            record.payload.map(<[u8]>::to_vec),
+            record.key.map(<[u8]>::to_vec),
+            record.topic.to_owned(),
+            rdkafka::Timestamp::NotAvailable,
+            record.partition.unwrap_or(-1),
+            -1,
+            record.headers,
+        );
+        if record.delivery_opaque.is_some() {
+            let again_at = Instant::now()
+                + if is_permanent(code) {
+                    Duration::ZERO
+                } else {
+                    RESEND_AFTER
+                };
+            lock(&self.refused).push_back(Refused {
+                message,
+                receipt: record.delivery_opaque,
+                code,
+                again_at,
+            });
+        }
+    }
+}
+
+impl Outlet for KafkaOutlet {
+    fn complete(&self, reply: &Reply, completion: &Completion, receipt: Receipt) {
+        let value = completion.value();
+        let mut out = BaseRecord::with_opaque_to(&reply.topic, Box::new(Some(receipt)))
+            .partition(reply.partition)
+            .headers(headers(completion));
+        out.key = completion.key();
+        out.payload = value.as_deref();
+        self.send(out);
+    }
+
+    fn heartbeat(&self, reply: &Reply, heartbeat: &Completion) -> bool {
+        let value = heartbeat.value();
+        let mut out = BaseRecord::with_opaque_to(&reply.topic, Box::new(None))
+            .partition(reply.partition)
+            .headers(headers(heartbeat));
+        out.key = heartbeat.key();
+        out.payload = value.as_deref();
+        self.producer.send(out).is_ok()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        super::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        super::log_error(&error, reason);
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Deliveries {
+    type DeliveryOpaque = Opaque;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, mut opaque: Opaque) {
+        match result {
+            Ok(_) => {
+                if let Some(receipt) = opaque.take() {
+                    receipt.settle();
+                }
+            }
+            Err((error, message)) if opaque.is_some() => {
+                tracing::warn!(%error, topic = message.topic(), "completion refused; it is sent again");
+                let refused = Refused {
+                    message: message.detach(),
+                    receipt: opaque,
+                    code: error.rdkafka_error_code(),
+                    again_at: Instant::now() + RESEND_AFTER,
+                };
+                lock(&self.refused).push_back(refused);
+            }
+            Err((error, _)) => tracing::debug!(%error, "heartbeat lost"),
+        }
+    }
+}
+
+fn headers(completion: &Completion) -> OwnedHeaders {
+    // `insert` takes and gives the list back; the closure can only borrow it.
+    let mut headers = Some(OwnedHeaders::new_with_capacity(HEADERS_USUAL));
+    completion.for_each_header(&mut |key, value| {
+        headers = headers.take().map(|h| {
+            h.insert(Header {
+                key,
+                value: Some(value),
+            })
+        });
+    });
+    headers.unwrap_or_else(OwnedHeaders::new)
+}
+
+/// Whether the same record would be refused for ever.
+fn is_permanent(code: Option<RDKafkaErrorCode>) -> bool {
+    use RDKafkaErrorCode::{InvalidRecord, MessageSizeTooLarge};
+    matches!(code, Some(MessageSizeTooLarge | InvalidRecord))
+}

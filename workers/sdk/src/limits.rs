@@ -1,0 +1,53 @@
+//! Every bound and interval of the worker library, named once. Those that a user may want to change have a setter in
+//! [`crate::WorkerBuilder`] with this value as its default.
+
+use std::time::Duration;
+
+/// Handlers of one queue that run at the same time.
+pub const CONCURRENCY_DEFAULT: usize = 64;
+/// Commands of one queue that were received and whose offset is not settled yet, running or awaiting acknowledgement.
+pub const UNSETTLED_MAX: usize = 50_000;
+/// Offsets of one partition between the first unfinished command and the last received one; past it the partition pauses.
+pub const WINDOW_MAX: usize = 1_000_000;
+/// Finished tasks of one queue whose completion is remembered, to answer a repeated command.
+pub const RECENT_TOKENS_MAX: usize = 10_000;
+/// Bytes of the completions remembered for one queue.
+pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Cancelled tokens remembered for one queue because their command may still come.
+pub const CANCELLED_MAX: usize = 10_000;
+/// Messages taken from the consumer before commits and waits are looked at.
+pub const POLL_BATCH_MAX: usize = 1_000;
+/// Bytes of the cause in a failure completion.
+pub const CAUSE_BYTES_MAX: usize = 32_768;
+/// Records of the in-memory harness that nobody has looked at.
+pub const HARNESS_RECORDS_MAX: usize = 10_000;
+
+/// Kilobytes that the consumer of a queue fetches ahead (`queued.max.messages.kbytes`).
+pub const PREFETCH_KIB: usize = 16 * 1024;
+/// Messages that the consumer of a queue aims to have ahead (`queued.min.messages`).
+pub const PREFETCH_MESSAGES: usize = 20_000;
+/// Records that wait in the producer (`queue.buffering.max.messages`).
+pub const PRODUCER_RECORDS_MAX: usize = 500_000;
+/// Kilobytes that wait in the producer (`queue.buffering.max.kbytes`).
+pub const PRODUCER_KIB_MAX: usize = 256 * 1024;
+
+/// How long a running handler may go on after a stop signal.
+pub const DRAIN_DEFAULT: Duration = Duration::from_secs(25);
+/// How long a rebalance waits for running tasks of the partitions that go away.
+pub const REVOKE_WAIT: Duration = Duration::from_secs(3);
+/// How often finished offsets are committed.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
+/// Longest wait in one poll; also how soon a stop is seen.
+pub const POLL_WAIT: Duration = Duration::from_millis(100);
+/// How long a full worker keeps its prefetched messages before it pauses its partitions.
+pub const PAUSE_AFTER: Duration = Duration::from_millis(500);
+/// A handler whose first poll takes longer is spawned from then on, so that it doesn't hold up the others.
+pub const INLINE_POLL_MAX: Duration = Duration::from_micros(500);
+/// Wait before a completion that the broker refused is sent again.
+pub const RESEND_AFTER: Duration = Duration::from_secs(1);
+/// How often a topic that doesn't exist yet is looked for.
+pub const TOPIC_REFRESH: Duration = Duration::from_secs(1);
+/// Longest wait for the last completions to be acknowledged when a worker stops.
+pub const FLUSH_WAIT: Duration = Duration::from_secs(5);
+/// Automatic heartbeats per heartbeat interval.
+pub const HEARTBEATS_PER_INTERVAL: u32 = 3;
