@@ -6,6 +6,7 @@
 //! record's `v`, and a golden test that the old form still reads (docs/wire-contract.md).
 
 pub mod arn;
+pub mod asyncapi;
 pub mod cloudevents;
 pub mod command;
 pub mod completion;
@@ -21,6 +22,7 @@ pub mod node;
 pub mod partition;
 pub mod payload;
 pub mod record;
+pub mod record_kinds;
 pub mod registry;
 pub mod request;
 mod structured;

@@ -19,6 +19,7 @@ pub const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RegistryEntry {
     /// Format version, 1.
+    #[schemars(extend("const" = 1))]
     pub v: u32,
     /// ARN of what is described.
     pub arn: Arc<str>,

@@ -9,6 +9,7 @@ mod record;
 mod repeats;
 
 pub use event::{Event, EventKind, Failure, Resource, Started, StateType, TaskScheduled};
+pub(crate) use record::HistoryRecordV1;
 pub use record::{
     Cause, Closed, HistoryRecord, InputTopic, PassedOn, Positions, Restated, Step, Transition,
 };

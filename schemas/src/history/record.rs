@@ -95,7 +95,11 @@ pub struct PassedOn {
     /// Headers, in order.
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// Value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::payload::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value: Option<Payload>,
 }
 
@@ -199,10 +203,14 @@ pub struct Closed {
 #[schemars(rename = "HistoryRecordV1")]
 pub(crate) struct Versioned<R> {
     /// Format version: 1.
+    #[schemars(extend("const" = 1))]
     v: u32,
     /// The record.
     r: R,
 }
+
+/// Form of a record of version 1.
+pub(crate) type HistoryRecordV1 = Versioned<HistoryRecord>;
 
 /// The version written by this build.
 const VERSION: u32 = 1;
