@@ -1,15 +1,37 @@
 //! The registry: definitions by compare-and-set over a log (R13). Sans-IO.
 //!
 //! Owns: the fold of the registry topic, and which of two writers won. A record counts only if the revision it is based
-//! on is the current one of its ARN when it is read in offset order; its own offset is the revision it makes.
+//! on is the current one of its ARN when it is read in offset order; its own offset is the revision it makes. Must not:
+//! know where records come from, or let what a record says (an unknown body, a definition that this build can't compile)
+//! decide who won: every build must agree on that, so the body is looked at only after the compare-and-set.
 
 use crate::definitions::{Definition, Definitions};
-use baton_schemas::registry::RegistryEntry;
-use std::sync::Arc;
+use baton_schemas::registry::{RegistryBody, RegistryEntry, StateMachineEntry};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+/// The ARN under which [`RegistryBody::Cluster`] is stored.
+pub const CLUSTER_ARN: &str = "arn:aws:states:::baton:cluster";
+/// The version of registry records that this build writes, and the newest that it reads.
+pub const ENTRY_VERSION: u32 = 1;
 
 /// The folded registry, shared by owners and API. Reads don't block writers for long.
 #[derive(Default)]
-pub struct Registry {}
+pub struct Registry {
+    state: RwLock<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Revision that counts for each ARN in use.
+    revisions: BTreeMap<Arc<str>, i64>,
+    /// Current definition of each state machine.
+    current: BTreeMap<Arc<str>, Arc<Definition>>,
+    /// Every definition that ever counted, by revision.
+    definitions: BTreeMap<u64, Arc<Definition>>,
+    partitions: Option<i32>,
+}
 
 /// What became of a record when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +43,8 @@ pub enum Folded {
         /// The revision that is current, if the ARN exists.
         current: Option<i64>,
     },
-    /// It can't be read (also: a newer format version, a definition that this build can't compile).
+    /// It can't be read (also: a newer format version, a definition that this build can't compile). If it is clear at
+    /// least which ARN it changes, it counts for the compare-and-set, and the ARN has no definition here until the next.
     Unreadable(String),
 }
 
@@ -52,27 +75,255 @@ pub trait RegistryWriter: Send + Sync {
 
 impl Registry {
     /// Folds one record of the registry topic; records must come in offset order.
-    pub fn fold(&self, _offset: i64, _value: &[u8]) -> Folded {
-        todo!()
+    pub fn fold(&self, offset: i64, value: &[u8]) -> Folded {
+        let head = match serde_json::from_slice::<Head>(value) {
+            Ok(head) => head,
+            Err(e) => return Folded::Unreadable(format!("not a registry record: {e}")),
+        };
+        let body = read_body(offset, &head, value);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let current = state.revisions.get(&head.arn).copied();
+        if head.based_on != current {
+            return Folded::Outdated { current };
+        }
+        state.revisions.insert(head.arn.clone(), offset);
+        state.current.remove(&head.arn);
+        match body {
+            Ok(Body::Machine(definition)) => {
+                state
+                    .definitions
+                    .insert(definition.revision, definition.clone());
+                state.current.insert(head.arn, definition);
+            }
+            Ok(Body::Deleted) => {
+                state.revisions.remove(&head.arn);
+            }
+            Ok(Body::Cluster { partitions }) => state.partitions = Some(partitions),
+            Err(reason) => return Folded::Unreadable(format!("{}: {reason}", head.arn)),
+        }
+        Folded::Accepted
     }
 
     /// The number of partitions recorded for this cluster of topics, if any was.
     pub fn partitions(&self) -> Option<i32> {
-        todo!()
+        self.read().partitions
+    }
+
+    /// The revision that a change of `arn` must be based on; `None` if the ARN is free.
+    pub fn revision_of(&self, arn: &str) -> Option<i64> {
+        self.read().revisions.get(arn).copied()
     }
 
     /// All current state machines, by ARN.
     pub fn machines(&self) -> Vec<Arc<Definition>> {
-        todo!()
+        self.read().current.values().cloned().collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Definitions for Registry {
-    fn revision(&self, _revision: u64) -> Option<Arc<Definition>> {
-        todo!()
+    fn revision(&self, revision: u64) -> Option<Arc<Definition>> {
+        self.read().definitions.get(&revision).cloned()
     }
 
-    fn current(&self, _machine: &str) -> Option<Arc<Definition>> {
-        todo!()
+    fn current(&self, machine: &str) -> Option<Arc<Definition>> {
+        self.read().current.get(machine).cloned()
+    }
+}
+
+/// The part of a record that decides who won; must stay readable in every version.
+#[derive(Deserialize)]
+struct Head {
+    v: u32,
+    arn: Arc<str>,
+    based_on: Option<i64>,
+}
+
+/// What a record says, ready to be stored.
+enum Body {
+    Machine(Arc<Definition>),
+    Deleted,
+    Cluster { partitions: i32 },
+}
+
+/// Reads and compiles before the lock is taken: compiling may take a while.
+fn read_body(offset: i64, head: &Head, value: &[u8]) -> Result<Body, String> {
+    if head.v > ENTRY_VERSION {
+        return Err(format!(
+            "written as version {}; this build reads up to {ENTRY_VERSION}: upgrade baton",
+            head.v
+        ));
+    }
+    let entry: RegistryEntry = serde_json::from_slice(value).map_err(|e| e.to_string())?;
+    Ok(match entry.body {
+        RegistryBody::StateMachine(machine) => {
+            Body::Machine(Arc::new(definition(offset, entry.arn, machine)?))
+        }
+        RegistryBody::Deleted => Body::Deleted,
+        RegistryBody::Cluster { partitions } => Body::Cluster { partitions },
+    })
+}
+
+fn definition(offset: i64, arn: Arc<str>, entry: StateMachineEntry) -> Result<Definition, String> {
+    let revision = u64::try_from(offset).map_err(|_| format!("offset {offset} is no revision"))?;
+    match baton_language::compile(&entry.definition) {
+        Ok((program, _warnings)) => Ok(Definition {
+            arn,
+            revision,
+            entry,
+            program: Arc::new(program),
+        }),
+        Err(findings) => {
+            let first = findings
+                .first()
+                .map_or("no reason given", |finding| finding.message.as_str());
+            Err(format!("this build can't compile the definition: {first}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
+
+    fn record(arn: &str, based_on: Option<i64>, body: RegistryBody) -> Vec<u8> {
+        let entry = RegistryEntry {
+            v: 1,
+            arn: arn.into(),
+            based_on,
+            attempt: "a".into(),
+            time_ms: 0,
+            body,
+        };
+        serde_json::to_vec(&entry).expect("entries serialise")
+    }
+
+    fn machine(state: &str) -> RegistryBody {
+        RegistryBody::StateMachine(StateMachineEntry {
+            name: "m".into(),
+            definition: format!(
+                r#"{{"StartAt":"{state}","States":{{"{state}":{{"Type":"Succeed"}}}}}}"#
+            )
+            .into(),
+            role_arn: "arn:aws:iam::000000000000:role/r".into(),
+            kind: "STANDARD".into(),
+            created_ms: 0,
+            settings: serde_json::Value::Null,
+        })
+    }
+
+    #[test]
+    fn the_first_of_two_writers_wins_and_every_reader_agrees() {
+        let log = [
+            record(ARN, None, machine("A")),
+            record(ARN, None, machine("B")),
+            record(ARN, Some(0), machine("C")),
+            record(ARN, Some(0), machine("D")),
+        ];
+        for _reader in 0..2 {
+            let registry = Registry::default();
+            let folded: Vec<Folded> = (0..)
+                .zip(&log)
+                .map(|(offset, value)| registry.fold(offset, value))
+                .collect();
+            assert_eq!(
+                folded,
+                [
+                    Folded::Accepted,
+                    Folded::Outdated { current: Some(0) },
+                    Folded::Accepted,
+                    Folded::Outdated { current: Some(2) }
+                ]
+            );
+            assert_eq!(registry.revision_of(ARN), Some(2));
+            let current = registry.current(ARN).expect("it exists");
+            assert_eq!(
+                (current.revision, &*current.program.states[0].name),
+                (2, "C")
+            );
+        }
+    }
+
+    #[test]
+    fn old_revisions_stay_and_those_that_lost_never_were() {
+        let registry = Registry::default();
+        registry.fold(5, &record(ARN, None, machine("A")));
+        registry.fold(6, &record(ARN, None, machine("B")));
+        registry.fold(7, &record(ARN, Some(5), machine("C")));
+        registry.fold(8, &record(ARN, Some(7), RegistryBody::Deleted));
+        assert_eq!(
+            &*registry.revision(5).expect("the first").program.states[0].name,
+            "A"
+        );
+        assert!(registry.revision(6).is_none());
+        assert_eq!(
+            &*registry.revision(7).expect("the second").program.states[0].name,
+            "C"
+        );
+        assert!(registry.current(ARN).is_none() && registry.machines().is_empty());
+    }
+
+    #[test]
+    fn a_deleted_name_is_free_but_not_for_who_knew_it_before() {
+        let registry = Registry::default();
+        registry.fold(0, &record(ARN, None, machine("A")));
+        assert_eq!(
+            registry.fold(1, &record(ARN, Some(0), RegistryBody::Deleted)),
+            Folded::Accepted
+        );
+        assert_eq!(
+            registry.fold(2, &record(ARN, Some(0), machine("B"))),
+            Folded::Outdated { current: None }
+        );
+        assert_eq!(
+            registry.fold(3, &record(ARN, None, machine("C"))),
+            Folded::Accepted
+        );
+        assert_eq!(registry.revision_of(ARN), Some(3));
+    }
+
+    #[test]
+    fn what_cannot_be_read_still_decides_who_won() {
+        let registry = Registry::default();
+        let newer =
+            format!(r#"{{"v":9,"arn":"{ARN}","based_on":null,"attempt":"x","body":{{"what":1}}}}"#);
+        let Folded::Unreadable(reason) = registry.fold(0, newer.as_bytes()) else {
+            panic!("a newer version")
+        };
+        assert!(
+            reason.contains("version 9") && reason.contains("upgrade"),
+            "{reason}"
+        );
+        assert_eq!(
+            registry.fold(1, &record(ARN, None, machine("A"))),
+            Folded::Outdated { current: Some(0) }
+        );
+        assert_eq!(
+            registry.fold(2, &record(ARN, Some(0), machine("A"))),
+            Folded::Accepted
+        );
+        assert!(matches!(registry.fold(3, b"{"), Folded::Unreadable(_)));
+        assert_eq!(registry.revision_of(ARN), Some(2));
+    }
+
+    #[test]
+    fn the_number_of_partitions_is_recorded_once() {
+        let registry = Registry::default();
+        assert_eq!(registry.partitions(), None);
+        registry.fold(
+            0,
+            &record(CLUSTER_ARN, None, RegistryBody::Cluster { partitions: 4 }),
+        );
+        let second = registry.fold(
+            1,
+            &record(CLUSTER_ARN, None, RegistryBody::Cluster { partitions: 8 }),
+        );
+        assert_eq!(second, Folded::Outdated { current: Some(0) });
+        assert_eq!(registry.partitions(), Some(4));
     }
 }
