@@ -1,0 +1,86 @@
+"""One Kafka, one Baton and one plain worker for the whole session; each test has names of its own.
+
+A test that restarts the shared Baton leaves it running. Tests that need a Baton in another state make their own.
+"""
+
+import itertools
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from support.baton import Baton
+from support.clients import Rest, stepfunctions
+from support.kafka import Kafka
+from support.paths import RESULTS
+from support.records import PlainWorker, Sender
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def directory():
+    """Where this run keeps data and logs; kept if something failed, since the logs tell why."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="e2e-", dir=RESULTS, ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="session")
+def kafka(directory):
+    """A broker."""
+    broker = Kafka(directory / "kafka").start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def baton(directory, kafka):
+    """A node on it."""
+    node = Baton(directory / "baton", kafka.address).start()
+    yield node
+    node.stop()
+
+
+@pytest.fixture(scope="session")
+def sfn(baton):
+    """boto3's client of that node."""
+    return stepfunctions(baton.url)
+
+
+@pytest.fixture(scope="session")
+def rest(baton):
+    """REST calls to that node."""
+    return Rest(baton.url)
+
+
+@pytest.fixture(scope="session")
+def sender(kafka):
+    """Produces records."""
+    return Sender(kafka.address)
+
+
+@pytest.fixture(scope="session")
+def worker(kafka, baton):
+    """A worker that knows nothing but Kafka; tests give it handlers."""
+    plain = PlainWorker(kafka.address, baton.prefix)
+    yield plain
+    plain.close()
+
+
+@pytest.fixture
+def name(request):
+    """A name nobody else uses, for a machine, execution or task queue."""
+    readable = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    return f"{readable[:50]}-{next(_numbers)}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the end of Baton's log beside a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    node = item.funcargs.get("baton") if hasattr(item, "funcargs") else None
+    if report.when == "call" and report.failed and node is not None:
+        report.sections.append(("baton", node.process.tail(60)))
