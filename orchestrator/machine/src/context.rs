@@ -8,6 +8,7 @@ use crate::frame::Frame;
 use baton_language::EvalError;
 use baton_language::choice::Rule;
 use baton_language::path::{Path, Scope};
+use baton_language::program::StateKind;
 use baton_language::template::Template;
 use baton_schemas::arn::ExecutionArn;
 use baton_schemas::{Payload, TaskToken, time};
@@ -106,7 +107,11 @@ impl<'a> Lens<'a> {
                 "EnteredTime".to_owned(),
                 Value::from(time::rfc3339(self.frame.entered_ms)),
             );
-            if self.frame.attempt() > 0 || self.task.is_some() {
+            let kind = &execution.program.state(state).kind;
+            if matches!(
+                kind,
+                StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_)
+            ) {
                 shown.insert("RetryCount".to_owned(), Value::from(self.frame.attempt()));
             }
             fields.insert("State".to_owned(), Value::Object(shown));
@@ -137,17 +142,5 @@ impl<'a> Lens<'a> {
             }
         }
         None
-    }
-}
-
-/// The text of a path, for causes.
-pub(crate) trait PathText {
-    /// As written in the definition.
-    fn text(&self) -> &str;
-}
-
-impl PathText for Path {
-    fn text(&self) -> &str {
-        "$"
     }
 }

@@ -9,6 +9,7 @@ use baton_language::program::State;
 use baton_language::template::Template;
 use baton_schemas::Payload;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// JSON as text or as a value, whichever is at hand.
 #[derive(Clone, Debug)]
@@ -30,6 +31,14 @@ impl Doc {
         match self {
             Self::Text(payload) => payload.to_value(),
             Self::Value(value) => value,
+        }
+    }
+
+    /// Seen as a value; parses text, copies no value.
+    pub fn view(&self) -> Cow<'_, Value> {
+        match self {
+            Self::Text(payload) => Cow::Owned(payload.to_value()),
+            Self::Value(value) => Cow::Borrowed(value),
         }
     }
 

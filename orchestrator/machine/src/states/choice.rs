@@ -20,7 +20,7 @@ pub(super) fn run(
 ) -> Flow {
     let evaluated = decider.with_lens(frame, |state, lens, raw| {
         let input = effective_input(state, raw, lens)?;
-        let value = input.clone().into_value();
+        let value = input.view();
         let mut next = None;
         for branch in rules {
             if lens.matches(&branch.rule, &value)? {
@@ -29,6 +29,7 @@ pub(super) fn run(
             }
         }
         let next = next.or(default).ok_or_else(no_match)?;
+        drop(value);
         Ok((input.filtered(state.output_path.as_ref(), lens)?, next))
     });
     match evaluated {

@@ -4,7 +4,7 @@
 //! StateEntered -> failure of the frame
 //! ```
 
-use crate::context::{Lens, PathText};
+use crate::context::Lens;
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use baton_language::EvalError;

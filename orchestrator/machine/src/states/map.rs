@@ -10,7 +10,7 @@
 
 use super::numbers::number;
 use super::parallel::complete;
-use crate::context::{Lens, PathText};
+use crate::context::Lens;
 use crate::data::Doc;
 use crate::decide::{Decider, Flow};
 use crate::errors;
@@ -115,6 +115,9 @@ fn start_iteration(
         Ok(input) => input,
         Err(error) => return decider.fail_evaluation(frame, &error),
     };
+    if input.len() > decider.execution.limits.payload_bytes {
+        return decider.fail(frame, errors::too_large(&state.name));
+    }
     let started = EventKind::MapIterationStarted {
         name: state.name.clone(),
         index,
@@ -131,7 +134,7 @@ fn start_iteration(
 
 fn work(map: &Map, input: Doc, lens: &Lens<'_>) -> Result<Work, EvalError> {
     let concurrency = number(&map.max_concurrency, "MaxConcurrencyPath", lens, || {
-        input.clone().into_value()
+        input.view()
     })?;
     let array = input.filtered(Some(&map.items_path), lens)?;
     if let Doc::Value(value) = &array

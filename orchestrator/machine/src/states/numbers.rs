@@ -2,18 +2,19 @@
 //!
 //! Owns: `SecondsPath`, `TimeoutSecondsPath`, `MaxConcurrencyPath` and the like, with AWS's wording of what is wrong.
 
-use crate::context::{Lens, PathText};
+use crate::context::Lens;
 use crate::errors;
 use baton_language::EvalError;
 use baton_language::program::SecondsSource;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The number; `field` is the definition's field for the cause. `input` is made only if a path is to be followed.
-pub(super) fn number(
+pub(super) fn number<'v>(
     source: &SecondsSource,
     field: &str,
     lens: &Lens<'_>,
-    input: impl FnOnce() -> Value,
+    input: impl FnOnce() -> Cow<'v, Value>,
 ) -> Result<u64, EvalError> {
     let path = match source {
         SecondsSource::Fixed(number) => return Ok(*number),

@@ -23,6 +23,10 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, branches: &[StateId]) -
         Some((_, Err(error))) => return decider.fail_evaluation(frame, &error),
         None => return Ok(()),
     };
+    if input.len() > decider.execution.limits.payload_bytes {
+        let name = decider.state_of(frame).map_or("", |state| &*state.name);
+        return decider.fail(frame, errors::too_large(name));
+    }
     decider.emit(frame, EventKind::ParallelStateStarted, None)?;
     for (child, start) in decider.execution.children(frame).into_iter().zip(branches) {
         decider.ready.push_back((child, *start, input.clone()));

@@ -180,10 +180,7 @@ pub(super) fn yield_result(
 
 fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<Order, EvalError> {
     let input = Doc::Text(frame.input.clone()).filtered(state.input_path.as_ref(), lens)?;
-    let seconds = |source, field| {
-        let value = || input.clone().into_value();
-        number(source, field, lens, value)
-    };
+    let seconds = |source, field| number(source, field, lens, || input.view());
     let timeout_s = task
         .timeout
         .as_ref()
@@ -209,14 +206,7 @@ fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<O
 
 /// The queue of `lambda:invoke`: named after the function, without account, version or alias.
 fn function_queue(input: &Doc) -> Result<Arc<str>, EvalError> {
-    let parsed;
-    let value = match input {
-        Doc::Value(value) => value,
-        Doc::Text(payload) => {
-            parsed = payload.to_value();
-            &parsed
-        }
-    };
+    let value = input.view();
     let Some(name) = value.get("FunctionName").and_then(Value::as_str) else {
         let cause =
             "The parameters of 'lambda:invoke' have no 'FunctionName' that is a string.".to_owned();

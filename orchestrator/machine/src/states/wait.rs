@@ -6,7 +6,7 @@
 //! ```
 
 use super::numbers::number;
-use crate::context::{Lens, PathText};
+use crate::context::Lens;
 use crate::data::{Doc, effective_input};
 use crate::decide::{Decider, Flow};
 use crate::errors;
@@ -51,7 +51,7 @@ fn due_ms(wait: &WaitFor, lens: &Lens<'_>, input: Doc, now_ms: i64) -> Result<i6
         WaitFor::Seconds(source) => {
             let seconds = match source {
                 SecondsSource::Path(path) => {
-                    let value = input.into_value();
+                    let value = input.view();
                     lens.select(path, &value)
                         .map_err(|_| unreferenced("SecondsPath", path))?;
                     number(source, "SecondsPath", lens, || value)?

@@ -1,0 +1,121 @@
+//! Measures the machine alone, single-threaded: a loop of Pass states and a flow of five tasks.
+//!
+//! Run with `cargo run --release -p baton-machine --example speed`. No log, no I/O: the figures are the floor of what a
+//! step costs in deciding and applying.
+
+use baton_language::{Program, compile};
+use baton_machine::{Effect, Execution, Limits, Start, Status, Stimulus};
+use baton_schemas::Payload;
+use baton_schemas::history::Started;
+use std::sync::Arc;
+use std::time::Instant;
+
+const EXECUTIONS: u32 = 100_000;
+
+fn main() {
+    passes();
+    tasks();
+}
+
+/// A chain of 1,000 Pass states: 2,000 events in one step.
+fn passes() {
+    let states: Vec<String> = (0..1_000)
+        .map(|n| {
+            format!(
+                r#""S{n}":{{"Type":"Pass",{}}}"#,
+                if n < 999 {
+                    format!(r#""Next":"S{}""#, n + 1)
+                } else {
+                    r#""End":true"#.to_owned()
+                }
+            )
+        })
+        .collect();
+    let program = program(&format!(
+        r#"{{"StartAt":"S0","States":{{{}}}}}"#,
+        states.join(",")
+    ));
+    let began = Instant::now();
+    let mut events = 0;
+    for _ in 0..200 {
+        let (execution, step) = Execution::start(program.clone(), start(), 0, Limits::default());
+        assert_eq!(execution.status(), Status::Succeeded);
+        events += step.events.len();
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "pass chain: {:.0} states/s, {:.0} events/s",
+        200_000.0 / seconds,
+        events as f64 / seconds
+    );
+}
+
+/// Five Task states in a row: six steps.
+fn tasks() {
+    let states: Vec<String> = (0..5)
+        .map(|n| {
+            let next = if n < 4 {
+                format!(r#""Next":"S{}""#, n + 1)
+            } else {
+                r#""End":true"#.to_owned()
+            };
+            format!(
+                r#""S{n}":{{"Type":"Task","Resource":"arn:aws:states:::baton:task.work",{next}}}"#
+            )
+        })
+        .collect();
+    let program = program(&format!(
+        r#"{{"StartAt":"S0","States":{{{}}}}}"#,
+        states.join(",")
+    ));
+    let output = Payload::from_text(r#"{"order":1,"items":[1,2,3]}"#).expect("JSON");
+    let began = Instant::now();
+    let mut steps = 0_u64;
+    for _ in 0..EXECUTIONS {
+        let (mut execution, mut step) =
+            Execution::start(program.clone(), start(), 0, Limits::default());
+        steps += 1;
+        while let Some(Effect::Command(command)) = step.effects.first() {
+            step = execution.handle(
+                Stimulus::TaskSucceeded {
+                    task: command.task,
+                    output: output.clone(),
+                },
+                1,
+            );
+            steps += 1;
+        }
+        assert_eq!(execution.status(), Status::Succeeded);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "five tasks: {:.0} executions/s, {:.0} steps/s, {:.2} us a step",
+        f64::from(EXECUTIONS) / seconds,
+        steps as f64 / seconds,
+        seconds * 1e6 / steps as f64
+    );
+    println!(
+        "an execution waiting in a task: {} bytes inline",
+        size_of::<Execution>()
+    );
+}
+
+fn program(definition: &str) -> Arc<Program> {
+    Arc::new(compile(definition).expect("the definition is valid").0)
+}
+
+fn start() -> Start {
+    let started = Started {
+        machine: Arc::from("arn:aws:states:us-east-1:000000000000:stateMachine:m"),
+        revision: 0,
+        role_arn: Arc::from(""),
+        traceparent: None,
+        reply_to: None,
+    };
+    let arn = Arc::from("arn:aws:states:us-east-1:000000000000:execution:m:run");
+    Start {
+        arn,
+        started,
+        input: Payload::from_text(r#"{"order":1}"#).expect("JSON"),
+    }
+}

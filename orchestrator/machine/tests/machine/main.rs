@@ -1,0 +1,5 @@
+//! The machine through its public door: stimuli in, events and effects out.
+
+mod replay;
+mod rules;
+mod support;
