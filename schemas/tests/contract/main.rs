@@ -1,5 +1,6 @@
 //! The wire contract held against itself: types, generated schemas, examples and golden history records say the same.
 
+mod document;
 mod example;
 mod examples;
 mod generated;
