@@ -10,7 +10,6 @@ use baton_language::choice::Rule;
 use baton_language::path::{Path, Scope};
 use baton_language::program::StateKind;
 use baton_language::template::Template;
-use baton_schemas::arn::ExecutionArn;
 use baton_schemas::{Payload, TaskToken, time};
 use serde_json::{Map, Value, json};
 use std::cell::OnceCell;
@@ -81,18 +80,18 @@ impl<'a> Lens<'a> {
 
     fn build(&self) -> Value {
         let execution = self.execution;
-        let arn = ExecutionArn::parse(&execution.arn);
+        let (machine_name, name) = names(&execution.arn);
         let machine = &execution.started.machine;
         let mut context = json!({
             "Execution": {
                 "Id": &*execution.arn,
                 "Input": execution.input.to_value(),
                 "StartTime": time::rfc3339(execution.started_ms),
-                "Name": arn.map_or("", |arn| arn.name),
+                "Name": name,
                 "RoleArn": &*execution.started.role_arn,
                 "RedriveCount": 0,
             },
-            "StateMachine": { "Id": &**machine, "Name": arn.map_or("", |arn| arn.machine) },
+            "StateMachine": { "Id": &**machine, "Name": machine_name },
         });
         let Some(fields) = context.as_object_mut() else {
             return context;
@@ -143,4 +142,10 @@ impl<'a> Lens<'a> {
         }
         None
     }
+}
+
+/// `(machine, execution)` named by an ARN `arn:aws:states:<region>:<account>:{execution|express}:<machine>:<name>[:<id>]`.
+fn names(arn: &str) -> (&str, &str) {
+    let mut parts = arn.split(':').skip(6);
+    (parts.next().unwrap_or(""), parts.next().unwrap_or(""))
 }

@@ -18,7 +18,7 @@ use baton_language::EvalError;
 use baton_language::program::{Catcher, State, StateKind};
 use baton_schemas::Payload;
 use baton_schemas::history::{EventKind, Failure};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 impl Decider<'_> {
     /// An expression of the frame's state failed.
@@ -184,14 +184,9 @@ impl Decider<'_> {
     }
 }
 
-/// A catcher's input: `Error` and `Cause`, as AWS writes them; absent ones are left out.
+/// A catcher's input: `Error` and `Cause`. AWS writes null for what the task did not say, and an empty cause for a timeout.
 fn error_output(failure: &Failure) -> Value {
-    let mut output = Map::new();
-    if let Some(error) = &failure.error {
-        output.insert("Error".to_owned(), Value::from(&**error));
-    }
-    if let Some(cause) = &failure.cause {
-        output.insert("Cause".to_owned(), Value::from(&**cause));
-    }
-    Value::Object(output)
+    let timed_out = failure.error.as_deref() == Some(errors::TIMEOUT);
+    let cause = failure.cause.as_deref().or(timed_out.then_some(""));
+    json!({ "Error": failure.error.as_deref(), "Cause": cause })
 }

@@ -3,7 +3,7 @@
 //! Owns: where the recordings are and which of them a machine alone can run.
 
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A recorded execution.
 pub struct Case {
@@ -11,6 +11,7 @@ pub struct Case {
     pub area: String,
     pub definition: Value,
     pub input: Value,
+    pub express: bool,
     pub tier: String,
     pub replayable: bool,
     pub needs: Vec<String>,
@@ -29,7 +30,7 @@ pub fn load() -> Option<Vec<Case>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(is_execution)
+        .filter(|path| is_execution(path))
         .collect();
     files.sort();
     let mut cases = Vec::new();
@@ -61,7 +62,7 @@ impl Case {
     }
 }
 
-fn is_execution(path: &PathBuf) -> bool {
+fn is_execution(path: &Path) -> bool {
     path.file_name()
         .and_then(|name| name.to_str())
         .is_some_and(|n| n.starts_with("execution-") && n.ends_with(".jsonl"))
@@ -76,6 +77,7 @@ fn parse(line: &str) -> Case {
         area: text("area"),
         definition: json["definition"].clone(),
         input: json["input"].clone(),
+        express: text("type") == "EXPRESS",
         tier: text("tier"),
         replayable: json["replayable_tasks"] == Value::Bool(true),
         needs: list("needs")

@@ -274,18 +274,23 @@ impl<'a> Bindings<'a> {
         false
     }
 
+    /// Where the first placeholder begins and ends; one may hold another.
     fn placeholder(&self, text: &str) -> Option<(usize, usize)> {
-        let mut from = 0;
-        while let Some(start) = text[from..].find('<').map(|at| at + from) {
-            let name = &text[start + 1..];
-            let end = name.find('>').map(|at| start + at + 2)?;
-            let inside = &text[start + 1..end - 1];
-            let named = inside.starts_with(|c: char| c.is_ascii_alphabetic())
-                && !inside.contains([' ', '<']);
-            if named && !self.literal.contains(&text[start..end]) {
+        for (start, _) in text.match_indices('<') {
+            let inside = text[start..].trim_start_matches('<');
+            if !inside.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                continue;
+            }
+            let mut depth = 0;
+            let end = text[start..].char_indices().find_map(|(at, c)| {
+                depth += i32::from(c == '<') - i32::from(c == '>');
+                (depth == 0).then_some(start + at + 1)
+            });
+            let Some(end) = end else { continue };
+            let name = &text[start..end];
+            if !name.contains(' ') && (is_time(name) || !self.literal.contains(name)) {
                 return Some((start, end));
             }
-            from = start + 1;
         }
         None
     }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 const MACHINE: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:machine";
 const EXECUTION: &str = "arn:aws:states:us-east-1:111111111111:execution:machine:run";
+const EXPRESS: &str = "arn:aws:states:us-east-1:111111111111:express:machine:run:id";
 const START_MS: i64 = 1_767_225_600_000;
 const STEPS_MAX: usize = 100_000;
 
@@ -50,7 +51,7 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
             .map_err(|found| format!("{found:?}"))?
             .0,
     );
-    let arn: Arc<str> = Arc::from(EXECUTION);
+    let arn: Arc<str> = Arc::from(if case.express { EXPRESS } else { EXECUTION });
     let limits = Limits::default();
     let started = Started {
         machine: Arc::from(MACHINE),

@@ -316,5 +316,8 @@ fn a_caught_error_is_input_of_the_catcher_s_next() {
         .and_then(|event| event.data.as_ref())
         .expect("an output")
         .to_value();
-    assert_eq!(output, json(r#"{"kept":1,"why":{"Error":"E"}}"#).to_value());
+    assert_eq!(
+        output,
+        json(r#"{"kept":1,"why":{"Error":"E","Cause":null}}"#).to_value()
+    );
 }

@@ -64,11 +64,13 @@ pub fn tick() -> Stimulus {
 
 /// The commands among a step's effects.
 pub fn commands(step: &Step) -> Vec<&TaskCommand> {
-    let command = |effect| match effect {
-        &Effect::Command(ref command) => Some(command),
-        _ => None,
-    };
-    step.effects.iter().filter_map(command).collect()
+    let mut found = Vec::new();
+    for effect in &step.effects {
+        if let Effect::Command(command) = effect {
+            found.push(command);
+        }
+    }
+    found
 }
 
 /// The names of a step's events, internal ones too.
