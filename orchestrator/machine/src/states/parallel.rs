@@ -28,7 +28,13 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, branches: &[StateId]) -
         return decider.fail(frame, errors::too_large(name));
     }
     decider.emit(frame, EventKind::ParallelStateStarted, None)?;
-    for (child, start) in decider.execution.children(frame).into_iter().zip(branches) {
+    let last = decider
+        .execution
+        .others
+        .as_ref()
+        .map_or(0, |others| others.last);
+    let first = last.saturating_sub(branches.len() as u32);
+    for (child, start) in (first + 1..=last).zip(branches) {
         decider.ready.push_back((child, *start, input.clone()));
     }
     go_on(decider, frame)

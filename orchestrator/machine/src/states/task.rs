@@ -41,7 +41,12 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
         return Ok(());
     };
     let attempt = found.attempt();
-    let lens = Lens::new(decider.execution, found).with_task(next_id);
+    let lens = Lens::new(decider.execution, found);
+    let lens = if shows_token(task) {
+        lens.with_task(next_id)
+    } else {
+        lens
+    };
     let order = match order(state, task, &lens, found) {
         Ok(order) => order,
         Err(error) => return decider.fail_evaluation(frame, &error),
@@ -176,6 +181,11 @@ pub(super) fn yield_result(
         Some((_, Err(error))) => decider.fail_evaluation(frame, &error),
         None => Ok(()),
     }
+}
+
+/// Whether `$$` has the token. AWS shows none for a plain function ARN.
+fn shows_token(task: &Task) -> bool {
+    task.resource.family != Family::LambdaFunction
 }
 
 fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<Order, EvalError> {
