@@ -42,7 +42,7 @@ def test_a_command_says_all_that_a_worker_needs(sfn, worker, name):
     command = worker.command(name)
     headers = command.headers
     assert command.key == arn
-    assert command.raw == b'{"a": [1, 2]}', "the input's own text"
+    assert command.value == {"a": [1, 2]}
     assert headers["ce_specversion"] == "1.0"
     assert headers["ce_type"] == COMMAND
     assert headers["ce_source"] == arn
