@@ -3,6 +3,11 @@
 //! Run with `cargo run --release -p baton-machine --example speed`. No log, no I/O: the figures are the floor of what a
 //! step costs in deciding and applying.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an example measures time; it decides nothing"
+)]
+
 use baton_language::{Program, compile};
 use baton_machine::{Effect, Execution, Limits, Start, Status, Stimulus};
 use baton_schemas::Payload;

@@ -167,3 +167,20 @@ pub(crate) fn seconds_to_ms(seconds: u64) -> i64 {
         .unwrap_or(i64::MAX)
         .saturating_mul(1_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Execution;
+    use baton_schemas::history::Started;
+
+    #[test]
+    fn an_execution_that_waits_for_one_task_stays_under_a_kilobyte() {
+        // What it owns beside payloads and texts that it shares with the events: itself, its start, its task.
+        let bytes = size_of::<Execution>() + size_of::<Started>() + size_of::<OpenTask>();
+        assert!(
+            bytes < 700,
+            "{bytes} bytes; executions by the million wait in memory"
+        );
+    }
+}

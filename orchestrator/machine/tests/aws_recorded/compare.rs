@@ -122,6 +122,40 @@ fn order(case: &Case, expected: &[Value], found: &[Value]) -> Result<(), String>
     })
 }
 
+/// Level 3 where events may interleave: following the previous ids back from each event gives the same chains.
+fn chains(_case: &Case, expected: &[Value], found: &[Value]) -> Result<(), String> {
+    let (mut wanted, mut had) = (paths(expected), paths(found));
+    wanted.sort_unstable();
+    had.sort_unstable();
+    let other = wanted.iter().find(|path| had.binary_search(path).is_err());
+    check(wanted == had, || format!("order: no chain like {other:?}"))
+}
+
+/// For each event its type and name, and those of all before it.
+fn paths(history: &[Value]) -> Vec<String> {
+    let step = |event: &Value| {
+        let name = details(event)
+            .and_then(|(_, fields)| fields.get("name")?.as_str())
+            .unwrap_or("");
+        format!("{} {name}", event["type"].as_str().unwrap_or(""))
+    };
+    let path = |event| {
+        let mut path = step(event);
+        let mut at = event;
+        // Previous ids only ever go back, so this ends.
+        while let Some(before) = history
+            .iter()
+            .find(|e| e["id"] == at["previousEventId"] && e["id"] != at["id"])
+        {
+            path.push_str(" < ");
+            path.push_str(&step(before));
+            at = before;
+        }
+        path
+    };
+    history.iter().map(path).collect()
+}
+
 fn same_event(expected: &Value, found: &Value, bindings: &mut Bindings<'_>) -> bool {
     if expected["type"] != found["type"] {
         return false;
