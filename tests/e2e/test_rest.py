@@ -16,15 +16,8 @@ def closed(rest, arn):
     return until(f"the end of {arn}", lambda: (got := rest.get(path).body)["status"] != "RUNNING" and got)
 
 
-def created(rest, name, definition):
-    """Creates a machine."""
-    answer = rest.post("/v1/state-machines", {"name": name, "definition": definition})
-    assert answer.status in (200, 201), answer.text
-    return answer.body
-
-
 def test_a_workflow_from_definition_to_history(rest, worker, name):
-    assert created(rest, name, task(name))["stateMachineArn"] == machine_arn(name)
+    assert rest.create_machine(name, task(name)) == machine_arn(name)
     worker.serve(name, lambda command: {"seen": command.value})
     started = rest.post(f"/v1/state-machines/{name}/executions", {"name": "first", "input": {"a": 1}})
     assert started.status in (200, 201, 202), started.text
@@ -39,7 +32,7 @@ def test_a_workflow_from_definition_to_history(rest, worker, name):
 
 
 def test_machines_and_executions_are_listed(rest, name):
-    created(rest, name, passing())
+    rest.create_machine(name, passing())
     arn = rest.post(f"/v1/state-machines/{name}/executions", {"name": "one", "input": {}}).body["executionArn"]
     closed(rest, arn)
     machine = rest.get(f"/v1/state-machines/{name}")
@@ -51,7 +44,7 @@ def test_machines_and_executions_are_listed(rest, name):
 
 
 def test_an_execution_is_stopped(rest, worker, name):
-    created(rest, name, task(name))
+    rest.create_machine(name, task(name))
     worker.serve(name, lambda command: OPEN)
     arn = rest.post(f"/v1/state-machines/{name}/executions", {"name": "one", "input": {}}).body["executionArn"]
     worker.command(name)
@@ -61,7 +54,7 @@ def test_an_execution_is_stopped(rest, worker, name):
 
 
 def test_tasks_are_answered_over_http(rest, worker, name):
-    created(rest, name, task(name, HeartbeatSeconds=60))
+    rest.create_machine(name, task(name, HeartbeatSeconds=60))
     worker.serve(name, lambda command: OPEN)
     expected = {"one": "SUCCEEDED", "two": "FAILED"}
     for number, execution in enumerate(expected, 1):
@@ -90,7 +83,7 @@ def test_mistakes_are_problem_details(rest, name):
 
 
 def test_a_start_is_refused_when_its_name_is_taken(rest, worker, name):
-    created(rest, name, task(name))
+    rest.create_machine(name, task(name))
     worker.serve(name, lambda command: OPEN)
     path = f"/v1/state-machines/{name}/executions"
     first = rest.post(path, {"name": "one", "input": {"a": 1}})
@@ -107,7 +100,7 @@ def test_health_and_metrics(rest, worker, name):
     def fails(command):
         raise TaskError("No")
 
-    created(rest, name, task(name))
+    rest.create_machine(name, task(name))
     worker.serve(name, fails)
     closed(rest, rest.post(f"/v1/state-machines/{name}/executions", {"name": "one", "input": {}}).body["executionArn"])
     metrics = rest.get("/metrics")

@@ -111,6 +111,12 @@ class Rest:
         """POST."""
         return self.call("POST", path, body, headers)
 
+    def create_machine(self, name, definition):
+        """Creates a state machine; returns its ARN."""
+        answer = self.post("/v1/state-machines", {"name": name, "definition": definition})
+        assert answer.status in (200, 201), answer.text
+        return answer.body["stateMachineArn"]
+
     @staticmethod
     def escape(part):
         """An ARN or token as one segment of a path."""

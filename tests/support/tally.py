@@ -14,7 +14,7 @@ from support.paths import ROOT
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 PLAIN = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
-PYTEST = re.compile(r"^=+ .*\b(?:passed|failed|errors?|skipped)\b.* in [\d.]+s.* =+$")
+PYTEST = re.compile(r"^(?:=+ )?\d+ (?:passed|failed|errors?|skipped|deselected|warnings?)\b.* in [\d.]+s\b")
 PYTEST_PART = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
