@@ -135,7 +135,7 @@ impl Worker {
                 stop,
             )?);
         }
-        let control = ControlLoop::new(topics.control, &options.kafka, runners, Arc::clone(stop))?;
+        let control = ControlLoop::new(&topics, &options.kafka, runners, Arc::clone(stop))?;
         let mut threads = JoinSet::new();
         threads.spawn_blocking(move || {
             control.run();

@@ -33,9 +33,11 @@ pub fn queue_consumer(options: &KafkaOptions, group: &str) -> ClientConfig {
     config
 }
 
-/// Consumer of the control topic: no group, nothing committed.
-pub fn control_consumer(options: &KafkaOptions) -> ClientConfig {
+/// Consumer of the control topic: by hand, nothing committed. rdkafka gives no messages without a group's name, so it
+/// has one, which nobody ever joins.
+pub fn control_consumer(options: &KafkaOptions, group: &str) -> ClientConfig {
     let mut config = consumer(options);
+    config.set("group.id", group);
     extend(&mut config, &options.consumer);
     config
 }

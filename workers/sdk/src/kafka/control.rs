@@ -1,6 +1,6 @@
 //! Listens to the control topic and passes cancellations on to the runners.
 //!
-//! Reads from the end, without a group: every worker hears everything, and what was said before it lived concerns
+//! Reads from the end, by no group's offsets: every worker hears everything, and what was said before it lived concerns
 //! tasks that it does not have.
 
 use super::config::{KafkaOptions, control_consumer};
@@ -11,6 +11,7 @@ use crate::limits::{POLL_WAIT, TOPIC_REFRESH};
 use crate::runner::Runner;
 use crate::worker::Stop;
 use baton_schemas::Control;
+use baton_schemas::topics::Topics;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -37,19 +38,19 @@ impl ControlLoop {
     /// # Errors
     /// A property that librdkafka doesn't take.
     pub fn new(
-        topic: Arc<str>,
+        topics: &Topics,
         options: &KafkaOptions,
         runners: Vec<Arc<Runner>>,
         stop: Arc<Stop>,
     ) -> Result<Self, WorkerError> {
-        let consumer = control_consumer(options)
+        let consumer = control_consumer(options, &format!("{}worker.control", topics.prefix))
             .create_with_context(Quiet)
             .map_err(|source| WorkerError::Client {
                 client: "consumer",
                 source,
             })?;
         Ok(Self {
-            topic,
+            topic: Arc::clone(&topics.control),
             consumer,
             runners,
             stop,
