@@ -33,8 +33,10 @@ pub struct Settings {
     pub open_executions_max: usize,
     /// See [`crate::limits::RESTATE_EVERY_RECORDS`].
     pub restate_every_records: u64,
-    /// See [`crate::limits::CLOSED_KEPT_MS`].
+    /// How long the history of closed executions is kept; see [`crate::limits::CLOSED_KEPT_MS`].
     pub closed_kept_ms: i64,
+    /// How long the names of closed executions stay taken; see [`crate::limits::CLOSED_KEPT_MS`].
+    pub names_kept_ms: i64,
     /// See [`crate::limits::COMMAND_RESEND_MS`].
     pub command_resend_ms: i64,
     /// See [`crate::limits::CLOCK_SKEW_MAX_MS`].

@@ -97,7 +97,8 @@ pub struct Checkpoint {
     pub mark: i64,
     /// Where a reader without store begins.
     pub base: Option<i64>,
-    /// Open executions: `(offset, history record in JSON)` of each, oldest first.
+    /// Open executions, and closed ones whose closing offset lies beyond `mark` (their effects may have to be sent
+    /// again): `(offset, history record in JSON)` of each, oldest first.
     pub open: Vec<(Arc<str>, Vec<(i64, Bytes)>)>,
     /// Closed executions whose names are taken.
     pub closed: Vec<Closed>,
@@ -105,7 +106,8 @@ pub struct Checkpoint {
 
 /// Takes what became effective. Must not block for long: it is called by the thread that drives the owners.
 pub trait ViewWriter: Send {
-    /// Takes records of one or more partitions, in order for each partition.
+    /// Takes records of one or more partitions, in order for each partition. A record may come again, after an owner
+    /// dropped its memory and folded from a checkpoint that lagged: offsets that the writer has are skipped.
     fn apply(&mut self, batch: Vec<Applied>);
 
     /// Forgets everything of a partition; what follows begins at the start of its log.

@@ -430,12 +430,12 @@ pub fn pass_on(passed_on: PassedOn) -> Outbound {
     Outbound::PassOn { topic: passed_on.topic, partition: passed_on.partition, record }
 }
 
-/// The base that a record carries, if it does.
+/// The base that a record carries, if it does. A record names a base only once that is effective, so even one that
+/// does not count (a zombie's) may be believed; the record that completes a restatement itself may not.
 pub fn base_of(json: &[u8]) -> Option<i64> {
     match HistoryRecord::from_json(json).ok()? {
         HistoryRecord::Transition(t) => t.base,
         HistoryRecord::Mark { base, .. } => base,
-        HistoryRecord::Restatement { epoch, state: Restated::Complete { .. }, .. } => Some(epoch),
         HistoryRecord::Claim { .. } | HistoryRecord::Restatement { .. } => None,
     }
 }

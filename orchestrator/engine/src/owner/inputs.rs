@@ -13,7 +13,7 @@ use crate::ports::{Action, InputRecord, Outbound};
 use crate::views::Change;
 use baton_machine::Stimulus;
 use baton_schemas::arn::arn_hash;
-use baton_schemas::history::{Cause, Event, EventKind, HistoryRecord, InputTopic, PassedOn, Transition};
+use baton_schemas::history::{Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Transition};
 use baton_schemas::partition::partition_of;
 use baton_schemas::record::Outgoing;
 use baton_schemas::request::{StartRequest, StopRequest};
@@ -62,7 +62,7 @@ impl Owner {
         };
         let partition = partition_of(arn.as_bytes(), self.settings.partitions);
         if partition != self.settings.partition && !self.without(12) {
-            self.pass_on(InputTopic::Completions, partition, cause, &completion, out);
+            self.pass_on_completion(partition, cause, completion, out);
             return;
         }
         if !self.memory.state.executions.contains_key(&arn) {
@@ -81,7 +81,7 @@ impl Owner {
         let cause = Cause::Requests(offset);
         let partition = partition_of(start.execution.as_bytes(), self.settings.partitions);
         if partition != self.settings.partition {
-            self.pass_on(InputTopic::Requests, partition, cause, &Request::Start(start), out);
+            self.pass_on_request(partition, cause, &Request::Start(start), out);
             return;
         }
         let hash = start_hash(&start.machine, &start.input);
@@ -145,7 +145,7 @@ impl Owner {
         let arn = stop.execution.clone();
         let partition = partition_of(arn.as_bytes(), self.settings.partitions);
         if partition != self.settings.partition {
-            self.pass_on(InputTopic::Requests, partition, cause, &Request::Stop(stop), out);
+            self.pass_on_request(partition, cause, &Request::Stop(stop), out);
         } else if self.memory.state.executions.contains_key(&arn) {
             self.step(&arn, Stimulus::Stop(stop.failure), cause, None, out);
         } else if self.memory.state.names.get(&arn).is_none() {
@@ -156,7 +156,6 @@ impl Owner {
     /// A stop that came before its start: the name is taken, so that the start finds it stopped.
     fn bury(&mut self, arn: &Arc<str>, stop: StopRequest, cause: Cause, out: &mut Vec<Action>) {
         let event = Event { id: 1, prev: 0, frame: 0, kind: EventKind::ExecutionAborted(stop.failure), data: None };
-        self.memory.state.now_ms = self.now_ms;
         let name = Name { start_hash: 0, closed_ms: self.now_ms };
         self.memory.state.names.insert(arn_hash(arn), name);
         let json = self.stray_json(cause, arn.clone(), vec![event], None, None);
@@ -178,7 +177,28 @@ impl Owner {
         self.append(Arc::from(""), json, Change::None, effects, Then::Nothing, out);
     }
 
-    /// An input that belongs to another partition is sent there (R12).
+    /// A completion that belongs to another partition is sent there (R12). One that is too large to be noted goes on as
+    /// the small failure that it would become there (R9).
+    fn pass_on_completion(&mut self, partition: i32, cause: Cause, completion: Completion, out: &mut Vec<Action>) {
+        if self.pass_on(InputTopic::Completions, partition, cause.clone(), &completion, out) {
+            return;
+        }
+        let failure = Failure {
+            error: Some("States.DataLimitExceeded".into()),
+            cause: Some("The task's completion is too large to be passed on to its partition.".into()),
+        };
+        let small = Completion { outcome: Outcome::Failed(failure), ..completion };
+        self.pass_on(InputTopic::Completions, partition, cause, &small, out);
+    }
+
+    fn pass_on_request(&mut self, partition: i32, cause: Cause, request: &Request, out: &mut Vec<Action>) {
+        if !self.pass_on(InputTopic::Requests, partition, cause.clone(), request, out) {
+            let reason = "too large to be passed on to its partition: produce it to the partition of its key (murmur2)";
+            self.reject(cause, Some(request.to_record()), reason, out);
+        }
+    }
+
+    /// Notes an input that belongs to another partition and sends it there; `false` if the note would be too large.
     fn pass_on(
         &mut self,
         topic: InputTopic,
@@ -186,7 +206,7 @@ impl Owner {
         cause: Cause,
         input: &impl Outgoing,
         out: &mut Vec<Action>,
-    ) {
+    ) -> bool {
         let text = |bytes: &[u8]| -> Arc<str> { String::from_utf8_lossy(bytes).into() };
         let mut headers = Vec::new();
         input.for_each_header(&mut |name, value| headers.push((name.into(), text(value))));
@@ -194,8 +214,14 @@ impl Owner {
         let key = input.key().map_or_else(|| Arc::from(""), text);
         let passed_on = PassedOn { topic, partition, key, headers, value };
         let effects = vec![PendingEffect { task: None, outbound: pass_on(passed_on.clone()) }];
+        let seq_before = self.memory.seq;
         let json = self.stray_json(cause, Arc::from(""), Vec::new(), None, Some(Box::new(passed_on)));
+        if json.len() > self.settings.record_bytes_max && !self.without(9) {
+            self.memory.seq = seq_before;
+            return false;
+        }
         self.append(Arc::from(""), json, Change::None, effects, Then::Nothing, out);
+        true
     }
 
     fn stray_json(
@@ -207,6 +233,7 @@ impl Owner {
         passed_on: Option<Box<PassedOn>>,
     ) -> Bytes {
         let seq = self.next_seq();
+        self.memory.state.now_ms = self.now_ms;
         let (epoch, base, now) = (self.memory.epoch, self.memory.state.base, self.now_ms);
         let record = Transition { epoch, seq, cause, now, execution, events, rejected, passed_on, base };
         Bytes::from(HistoryRecord::Transition(record).to_json())

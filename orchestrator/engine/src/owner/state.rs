@@ -107,10 +107,6 @@ impl Names {
             }
         }
     }
-
-    pub fn len(&self) -> usize {
-        self.by_arn.len()
-    }
 }
 
 /// 64-bit FNV-1a of machine and input: whether a repeated start is the same start. Stable for ever, since it is stored.

@@ -104,6 +104,6 @@ impl Owner {
     }
 
     fn expire_names(&mut self) {
-        self.memory.state.names.expire(self.now_ms - self.settings.closed_kept_ms);
+        self.memory.state.names.expire(self.now_ms - self.settings.names_kept_ms);
     }
 }

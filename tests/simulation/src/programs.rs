@@ -1,0 +1,86 @@
+//! The state machines that the simulation runs. Each always ends, whatever its workers do.
+
+use baton_engine::{Definition, Definitions};
+use baton_schemas::registry::StateMachineEntry;
+use std::sync::Arc;
+
+const SEQUENCE: &str = r#"{"StartAt":"A","States":{
+ "A":{"Type":"Task","Resource":"arn:aws:states:::baton:task.a","Next":"B",
+      "Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":3,"IntervalSeconds":1}],
+      "Catch":[{"ErrorEquals":["States.ALL"],"Next":"B"}]},
+ "B":{"Type":"Task","Resource":"arn:aws:states:::baton:task.b","TimeoutSeconds":600,"HeartbeatSeconds":60,"Next":"W",
+      "Catch":[{"ErrorEquals":["States.ALL"],"Next":"W"}]},
+ "W":{"Type":"Wait","Seconds":2,"Next":"C"},
+ "C":{"Type":"Task","Resource":"arn:aws:states:::baton:task.c","End":true,
+      "Catch":[{"ErrorEquals":["States.ALL"],"Next":"Done"}]},
+ "Done":{"Type":"Succeed"}}}"#;
+
+const PARALLEL: &str = r#"{"StartAt":"P","States":{
+ "P":{"Type":"Parallel","End":true,"Branches":[
+  {"StartAt":"X","States":{"X":{"Type":"Task","Resource":"arn:aws:states:::baton:task.x","End":true}}},
+  {"StartAt":"Y","States":{"Y":{"Type":"Task","Resource":"arn:aws:states:::baton:task.y","Next":"Z"},
+                           "Z":{"Type":"Pass","End":true}}}]}}}"#;
+
+const SINGLE: &str = r#"{"StartAt":"T","States":{
+ "T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#;
+
+/// Name of the machine that has no timer and no retry.
+pub const PLAIN: usize = 2;
+
+/// The definitions of a run: compiled once for all runs.
+pub struct Programs {
+    definitions: Vec<Arc<Definition>>,
+}
+
+impl Programs {
+    /// Compiles them.
+    ///
+    /// # Panics
+    /// If one doesn't compile.
+    #[must_use]
+    pub fn new() -> Self {
+        let compiled = [SEQUENCE, PARALLEL, SINGLE].iter().enumerate().map(|(i, text)| {
+            let (program, _) = baton_language::compile(text).expect("the simulation's machines compile");
+            let name: Arc<str> = format!("m{i}").into();
+            let entry = StateMachineEntry {
+                name: name.clone(),
+                definition: (*text).into(),
+                role_arn: "arn:aws:iam::000000000000:role/r".into(),
+                kind: "STANDARD".into(),
+                created_ms: 0,
+                settings: serde_json::Value::Null,
+            };
+            let arn = baton_schemas::arn::state_machine_arn("us-east-1", "000000000000", &name);
+            Arc::new(Definition { arn, revision: i as u64, entry, program: Arc::new(program) })
+        });
+        Self { definitions: compiled.collect() }
+    }
+
+    /// The definition with this number.
+    #[must_use]
+    pub fn get(&self, i: usize) -> &Arc<Definition> {
+        &self.definitions[i]
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.definitions.len()
+    }
+}
+
+impl Default for Programs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Definitions for Programs {
+    fn revision(&self, revision: u64) -> Option<Arc<Definition>> {
+        self.definitions.get(revision as usize).cloned()
+    }
+
+    fn current(&self, machine: &str) -> Option<Arc<Definition>> {
+        self.definitions.iter().find(|d| &*d.arn == machine).cloned()
+    }
+}

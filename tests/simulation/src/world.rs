@@ -1,0 +1,439 @@
+//! The world of a run: broker, workers, callers, faults; one event a step, chosen by the seed.
+
+use crate::log::{HistoryLog, InputLog};
+use crate::node::{Answer, NODES, Node, PARTITIONS, RECORD_BYTES_MAX, Seat, Setup};
+use crate::programs::{PLAIN, Programs};
+use crate::rng::Rng;
+use baton_engine::call::StartCall;
+use baton_engine::ports::ReadFrom;
+use baton_engine::{Action, Appended, Call, CallError, Input, InputRecord, Outbound, Reply};
+use baton_schemas::history::{Failure, InputTopic};
+use baton_schemas::partition::partition_of;
+use baton_schemas::request::{StartRequest, StopRequest};
+use baton_schemas::{Completion, Outcome, Payload, Request, TaskToken};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+const TOPICS: [InputTopic; 2] = [InputTopic::Completions, InputTopic::Requests];
+
+/// Everything there is.
+pub struct World {
+    pub rng: Rng,
+    pub programs: Arc<Programs>,
+    pub setup: Setup,
+    /// Node that serves each partition's requests instead of its owner (R8 taken out).
+    pub split_requests: bool,
+    pub now_ms: i64,
+    pub step: u64,
+    pub history: Vec<HistoryLog>,
+    /// By topic, then partition.
+    pub inputs: [Vec<InputLog>; 2],
+    pub nodes: Vec<Node>,
+    /// Who the group says owns each partition.
+    pub assigned: [usize; PARTITIONS],
+    /// Nodes that have not heard yet that a partition is no longer theirs.
+    pub unaware: Vec<(usize, usize)>,
+    /// Appends that the client gave up on and that may still land.
+    pub late: Vec<(usize, Bytes)>,
+    /// Commands that workers have.
+    pub commands: Vec<TaskToken>,
+    /// Epochs that began an owner's life (not those of a restatement), by partition.
+    pub lives: Vec<BTreeSet<i64>>,
+    /// Step at which the first completion of a task stood in its own partition.
+    pub completed_at: BTreeMap<(Arc<str>, u64), u64>,
+    pub callers: Vec<Caller>,
+    pub faults: u32,
+    pub next_call: u64,
+    pub broken: Option<String>,
+    pub trace: bool,
+}
+
+/// Somebody who wants an execution started, and perhaps stopped.
+pub struct Caller {
+    pub arn: Arc<str>,
+    pub name: Arc<str>,
+    pub machine: usize,
+    pub input: Payload,
+    /// The open call and where it was made: node, partition.
+    pub waiting: Option<(u64, usize, usize, bool)>,
+    pub started: bool,
+    /// Starts by a record instead of a call.
+    pub by_record: bool,
+    pub stops: bool,
+    pub stopped: bool,
+}
+
+impl World {
+    pub fn fail(&mut self, what: impl Into<String>) {
+        if self.broken.is_none() {
+            self.broken = Some(what.into());
+        }
+    }
+
+    fn say(&self, what: impl Fn() -> String) {
+        if self.trace {
+            println!("{:5} {:9} {}", self.step, self.now_ms, what());
+        }
+    }
+
+    fn spend_fault(&mut self, one_in: usize) -> bool {
+        let hit = self.faults > 0 && self.rng.one_in(one_in);
+        if hit {
+            self.faults -= 1;
+        }
+        hit
+    }
+
+    /// Tells an owner something and does what it wants.
+    pub fn tell(&mut self, n: usize, p: usize, input: Input) {
+        let clock_ms = self.now_ms + self.nodes[n].drift_ms;
+        let mut actions = Vec::new();
+        self.say(|| format!("node {n} partition {p} <- {}", brief(&input)));
+        self.nodes[n].seats[p].owner.handle(input, clock_ms, &mut actions);
+        for action in &actions {
+            self.say(|| format!("    -> {}", brief(action)));
+        }
+        for action in self.nodes[n].seats[p].take(actions) {
+            self.act(n, p, action);
+        }
+    }
+
+    fn act(&mut self, n: usize, p: usize, action: Action) {
+        match action {
+            Action::Reply { id, reply } => self.replied(n, p, id, reply),
+            Action::DeleteHistory { before } => {
+                let log = &mut self.history[p];
+                log.start = log.start.max(before);
+            }
+            Action::Halt { reason } => self.fail(format!("node {n} halted partition {p}: {reason}")),
+            _ => {}
+        }
+    }
+
+    fn replied(&mut self, n: usize, p: usize, id: u64, reply: Result<Reply, CallError>) {
+        self.nodes[n].seats[p].calls.retain(|c| *c != id);
+        let Some(i) = self.callers.iter().position(|c| c.waiting.is_some_and(|w| w.0 == id)) else {
+            return;
+        };
+        let stopping = self.callers[i].waiting.is_some_and(|w| w.3);
+        self.callers[i].waiting = None;
+        let arn = self.callers[i].arn.clone();
+        let fold = &self.history[p].fold;
+        let (known, closed) = (fold.executions.contains_key(&arn), fold.executions.get(&arn).is_some_and(|s| s.closed));
+        match reply {
+            Ok(Reply::Started { .. }) | Err(CallError::ExecutionAlreadyExists(_)) => {
+                if !known {
+                    self.fail(format!("{arn}: the caller was told of an execution that is not in the history"));
+                }
+                self.callers[i].started = true;
+            }
+            Ok(Reply::Stopped { .. }) => {
+                if !closed {
+                    self.fail(format!("{arn}: the caller was told it is stopped, the history says it is not"));
+                }
+                self.callers[i].stopped = true;
+            }
+            Err(CallError::ExecutionDoesNotExist(_)) if stopping && known => {
+                self.fail(format!("{arn}: told that it does not exist, the history has it"));
+            }
+            _ => {}
+        }
+    }
+
+    // --- the broker -------------------------------------------------------------------------------------------
+
+    /// The next append of a seat meets its fate.
+    pub fn deliver_append(&mut self, n: usize, p: usize) {
+        let Some((id, json)) = self.nodes[n].seats[p].appends.pop_front() else { return };
+        let step = self.step;
+        let result = if json.len() > RECORD_BYTES_MAX {
+            Appended::Failed { reason: "message too large".into() }
+        } else if self.spend_fault(25) {
+            match self.rng.below(5) {
+                0 => Appended::Failed { reason: "lost on the way".into() },
+                1 => {
+                    self.history[p].append(json, step);
+                    Appended::Failed { reason: "the acknowledgement was lost".into() }
+                }
+                2 => {
+                    self.history[p].append(json, step);
+                    Appended::NoOffset
+                }
+                3 => {
+                    self.late.push((p, json));
+                    Appended::Failed { reason: "timed out".into() }
+                }
+                _ => {
+                    let offset = self.history[p].append(json.clone(), step);
+                    self.history[p].append(json, step);
+                    Appended::At { offset, broker_ms: None }
+                }
+            }
+        } else {
+            let offset = self.history[p].append(json, step);
+            Appended::At { offset, broker_ms: Some(self.now_ms) }
+        };
+        self.say(|| format!("append of node {n} partition {p}: {id} {result:?}"));
+        self.nodes[n].seats[p].acks.push_back(Input::Appended { id, result });
+    }
+
+    pub fn deliver_answer(&mut self, n: usize, p: usize) {
+        let Some(answer) = self.nodes[n].seats[p].answers.pop_front() else { return };
+        match answer {
+            Answer::Plain(input) => self.tell(n, p, input),
+            Answer::End => {
+                let next = self.history[p].end();
+                self.tell(n, p, Input::HistoryEnd { next });
+            }
+            Answer::Opened => {
+                let (completions_end, requests_end) = (self.inputs[0][p].end(), self.inputs[1][p].end());
+                self.tell(n, p, Input::InputsOpened { completions_end, requests_end });
+                self.lives[p].extend(self.nodes[n].seats[p].owner.epoch());
+            }
+            Answer::Checkpoint => {
+                let checkpoint = self.nodes[n].seats[p].store.checkpoint();
+                self.tell(n, p, Input::Checkpoint(checkpoint));
+            }
+            Answer::Ownership => {
+                let ours = self.assigned[p] == n;
+                self.tell(n, p, Input::Ownership { ours });
+            }
+            Answer::Read { read, from, through } => {
+                let through = through.min(self.history[p].end() - 1);
+                let from = match from {
+                    ReadFrom::Earliest => 0,
+                    ReadFrom::Offset(offset) => offset,
+                    ReadFrom::Last(n) => through + 1 - n,
+                };
+                let mut records = self.history[p].read(from, through);
+                if records.len() > 1 && self.rng.one_in(3) {
+                    let rest = records.split_off(self.rng.below(records.len()));
+                    self.tell(n, p, Input::History { read, records, last: false });
+                    records = rest;
+                }
+                self.tell(n, p, Input::History { read, records, last: true });
+            }
+        }
+    }
+
+    pub fn deliver_send(&mut self, n: usize, p: usize) {
+        let Some((id, outbound)) = self.nodes[n].seats[p].sends.pop_front() else { return };
+        match outbound {
+            Outbound::Command { command, .. } => {
+                let (arn, task) = command.token.parts().expect("our own token");
+                if !self.history[p].fold.scheduled(&arn, task) {
+                    self.fail(format!("command for task {task} of {arn} sent without history"));
+                }
+                if !self.commands.contains(&command.token) {
+                    self.commands.push(command.token);
+                }
+            }
+            Outbound::PassOn { topic, partition, record } => {
+                let t = usize::from(topic == InputTopic::Requests);
+                let input = if t == 0 {
+                    Completion::from_view(&record).map(InputRecord::Completion)
+                } else {
+                    Request::from_view(&record).map(InputRecord::Request)
+                };
+                self.put_input(t, partition as usize, input.expect("what is passed on can be read"));
+            }
+            _ => {}
+        }
+        self.nodes[n].seats[p].acks.push_back(Input::Sent { id, result: Ok(()) });
+    }
+
+    pub fn deliver_record(&mut self, n: usize, p: usize, t: usize) {
+        let seat = &self.nodes[n].seats[p];
+        let Some(reading) = seat.reading else { return };
+        let (topic, offset) = (TOPICS[t], reading[t]);
+        if let Some((record, _)) = self.inputs[t][p].records.get(offset as usize) {
+            if seat.owner.wants(topic) {
+                let record = record.clone();
+                self.nodes[n].seats[p].reading = Some(if t == 0 { [offset + 1, reading[1]] } else { [reading[0], offset + 1] });
+                self.tell(n, p, Input::Record { topic, offset, record });
+            }
+        } else if seat.told[t] != offset {
+            self.nodes[n].seats[p].told[t] = offset;
+            self.tell(n, p, Input::ReadUpTo { topic, next: offset });
+        }
+    }
+
+    pub fn put_input(&mut self, t: usize, p: usize, record: InputRecord) {
+        if let InputRecord::Completion(completion) = &record
+            && !matches!(completion.outcome, Outcome::Heartbeat(_))
+            && let Some((arn, task)) = completion.token.parts()
+            && partition_of(arn.as_bytes(), PARTITIONS as i32) as usize == p
+        {
+            self.completed_at.entry((arn, task)).or_insert(self.step);
+        }
+        // Without R8 the requests go to whoever reads them; a reader that doesn't own the partition has no use for them.
+        let step = self.step;
+        self.inputs[t][p].records.push((record, step));
+    }
+
+    // --- workers ----------------------------------------------------------------------------------------------
+
+    /// A worker does something about one of its commands.
+    pub fn work(&mut self) {
+        if self.commands.is_empty() {
+            return;
+        }
+        let i = self.rng.below(self.commands.len());
+        let token = self.commands[i].clone();
+        let (arn, _) = token.parts().expect("our own token");
+        let home = partition_of(arn.as_bytes(), PARTITIONS as i32) as usize;
+        let outcome = match self.rng.below(20) {
+            0..=2 => Outcome::Failed(Failure { error: Some("Boom".into()), cause: Some("chance".into()) }),
+            3..=4 => Outcome::Heartbeat(None),
+            5 => {
+                let large = format!("\"{}\"", "x".repeat(RECORD_BYTES_MAX - 300));
+                Outcome::Succeeded(Payload::from_text(&large).expect("a JSON string"))
+            }
+            n => Outcome::Succeeded(Payload::from_text(&n.to_string()).expect("a JSON number")),
+        };
+        let done = !matches!(outcome, Outcome::Heartbeat(_));
+        if done && !self.rng.one_in(6) {
+            self.commands.swap_remove(i);
+        }
+        let completion = Completion { token, outcome, traceparent: None };
+        let p = if self.rng.one_in(8) { (home + 1) % PARTITIONS } else { home };
+        self.say(|| format!("worker completes on {p}: {completion:?}"));
+        self.put_input(0, p, InputRecord::Completion(completion));
+    }
+
+    // --- callers ----------------------------------------------------------------------------------------------
+
+    pub fn call(&mut self, i: usize) {
+        let caller = &self.callers[i];
+        let p = partition_of(caller.arn.as_bytes(), PARTITIONS as i32) as usize;
+        if caller.waiting.is_some() {
+            return;
+        }
+        if caller.by_record && !caller.started {
+            self.call_by_record(i, p);
+            return;
+        }
+        let stop = caller.started && caller.stops && !caller.stopped;
+        if caller.started && !stop {
+            return;
+        }
+        // Mostly to the owner, sometimes to whoever thinks it is.
+        let n = if self.rng.one_in(3) { self.rng.below(NODES) } else { self.assigned[p] };
+        let id = self.next_call;
+        self.next_call += 1;
+        let caller = &mut self.callers[i];
+        caller.waiting = Some((id, n, p, stop));
+        let call = if stop {
+            Call::Stop { execution: caller.arn.clone(), failure: Failure::default() }
+        } else {
+            Call::Start(Box::new(StartCall {
+                execution: caller.arn.clone(),
+                definition: self.programs.get(caller.machine).clone(),
+                input: caller.input.clone(),
+                traceparent: None,
+            }))
+        };
+        self.nodes[n].seats[p].calls.push(id);
+        self.tell(n, p, Input::Call { id, call });
+    }
+
+    fn call_by_record(&mut self, i: usize, p: usize) {
+        let caller = &mut self.callers[i];
+        caller.started = true;
+        let start = StartRequest {
+            execution: caller.arn.clone(),
+            machine: self.programs.get(caller.machine).arn.clone(),
+            name: caller.name.clone(),
+            input: caller.input.clone(),
+            reply_to: None,
+            traceparent: None,
+        };
+        let arn = caller.arn.clone();
+        let stop_first = caller.stops && caller.machine == PLAIN;
+        caller.stopped = caller.stops;
+        let on = if self.rng.one_in(4) { (p + 1) % PARTITIONS } else { p };
+        if stop_first {
+            let stop = StopRequest { execution: arn, failure: Failure::default() };
+            self.put_input(1, p, InputRecord::Request(Request::Stop(stop)));
+        }
+        for _ in 0..1 + self.rng.below(2) {
+            self.put_input(1, on, InputRecord::Request(Request::Start(start.clone())));
+        }
+    }
+
+    // --- faults -----------------------------------------------------------------------------------------------
+
+    /// The process dies and comes back at once.
+    pub fn crash(&mut self, n: usize) {
+        self.say(|| format!("node {n} crashes"));
+        for p in 0..PARTITIONS {
+            let mut fresh = Seat::new(n, p, self.setup, &self.programs);
+            std::mem::swap(&mut fresh, &mut self.nodes[n].seats[p]);
+            let old = fresh;
+            for (_, json) in old.appends {
+                if self.rng.one_in(2) {
+                    self.late.push((p, json));
+                }
+            }
+            let mut store = old.store;
+            store.crash();
+            if self.rng.one_in(4) {
+                store.clear();
+            }
+            self.nodes[n].seats[p].store = store;
+            for caller in &mut self.callers {
+                if caller.waiting.is_some_and(|w| w.1 == n && w.2 == p) {
+                    caller.waiting = None;
+                }
+            }
+        }
+        self.unaware.retain(|(node, _)| *node != n);
+        for p in 0..PARTITIONS {
+            if self.assigned[p] == n {
+                self.nodes[n].seats[p].answers.push_back(Answer::Plain(Input::Assigned));
+            }
+        }
+    }
+
+    /// The group gives a partition to the other node; the old owner hears of it later.
+    pub fn reassign(&mut self, p: usize) {
+        let old = self.assigned[p];
+        let new = (old + 1) % NODES;
+        self.say(|| format!("partition {p} goes from node {old} to node {new}"));
+        self.assigned[p] = new;
+        self.unaware.retain(|entry| *entry != (new, p));
+        self.unaware.push((old, p));
+        self.nodes[new].seats[p].answers.push_back(Answer::Plain(Input::Assigned));
+    }
+
+    pub fn inform(&mut self) {
+        if self.unaware.is_empty() {
+            return;
+        }
+        let i = self.rng.below(self.unaware.len());
+        let (n, p) = self.unaware.swap_remove(i);
+        self.tell(n, p, Input::Revoked);
+    }
+
+    pub fn land_late(&mut self) {
+        if self.late.is_empty() {
+            return;
+        }
+        let i = self.rng.below(self.late.len());
+        let (p, json) = self.late.swap_remove(i);
+        if json.len() <= RECORD_BYTES_MAX && self.rng.one_in(2) {
+            self.say(|| format!("a late append lands on {p}"));
+            let step = self.step;
+            self.history[p].append(json, step);
+        }
+    }
+}
+
+fn brief(what: &impl std::fmt::Debug) -> String {
+    let mut text = format!("{what:?}");
+    if text.len() > 300 {
+        text.truncate((0..=300).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0));
+    }
+    text
+}
