@@ -1,0 +1,253 @@
+//! Questions and chores that may take a round trip, off the driver's thread.
+//!
+//! Owns: where a history partition ends, deletion of old history, results reported again from the views, rejected inputs
+//! read again for the dead-letter topic, and topics of queues. Must not: be in the way of a command or an append.
+
+use crate::block_on::block_on;
+use crate::client::Logged;
+use crate::config::Config;
+use crate::decode::owned;
+use crate::inbox::{Closed, Inbox, Message};
+use crate::limits::{POLL_EVERY, REQUEST_TIMEOUT};
+use crate::producer::{Sender, Tag, To};
+use crate::report;
+use crate::topics::Admin;
+use baton_engine::{Input, Views};
+use baton_schemas::history::InputTopic;
+use baton_schemas::request::ReplyTo;
+use baton_schemas::topics::Topics;
+use baton_schemas::{DeadLetter, Record};
+use crossbeam_channel::Receiver;
+use rdkafka::admin::AdminOptions;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What the driver asks for.
+pub enum Job {
+    /// Where the history partition ends.
+    LookAtEnd { partition: i32 },
+    /// Delete the history before this offset.
+    DeleteHistory { partition: i32, before: i64 },
+    /// Send a closed execution's result again.
+    ReportAgain {
+        partition: i32,
+        id: u64,
+        to: ReplyTo,
+        execution: Arc<str>,
+    },
+    /// Send an input to the dead-letter topic that has to be read again for it.
+    DeadLetter {
+        partition: i32,
+        id: u64,
+        topic: InputTopic,
+        offset: i64,
+        reason: Arc<str>,
+    },
+    /// Make sure that a queue has its topic.
+    EnsureQueue { queue: Arc<str> },
+    /// End.
+    Stop,
+}
+
+/// See the module.
+pub struct Asker {
+    topics: Topics,
+    consumer: BaseConsumer<Logged>,
+    admin: Arc<Admin>,
+    effects: Sender,
+    jobs: Receiver<Job>,
+    inbox: Arc<Inbox>,
+    views: Arc<dyn Views>,
+}
+
+/// What an asker needs beside its client.
+pub struct Parts {
+    pub admin: Arc<Admin>,
+    pub effects: Sender,
+    pub jobs: Receiver<Job>,
+    pub inbox: Arc<Inbox>,
+    pub views: Arc<dyn Views>,
+}
+
+impl Asker {
+    pub fn new(config: &Config, parts: Parts) -> KafkaResult<Self> {
+        let settings = config.consumer("asker", "read_uncommitted", "error");
+        let consumer = BaseConsumer::from_config_and_context(&settings, Logged("asker"))?;
+        let Parts {
+            admin,
+            effects,
+            jobs,
+            inbox,
+            views,
+        } = parts;
+        Ok(Self {
+            topics: config.topics(),
+            consumer,
+            admin,
+            effects,
+            jobs,
+            inbox,
+            views,
+        })
+    }
+
+    /// Does jobs until told to stop.
+    pub fn run(mut self) {
+        while let Ok(job) = self.jobs.recv() {
+            let done = match job {
+                Job::Stop => return,
+                Job::LookAtEnd { partition } => self.look_at_end(partition),
+                Job::DeleteHistory { partition, before } => {
+                    self.delete_history(partition, before);
+                    Ok(())
+                }
+                Job::ReportAgain {
+                    partition,
+                    id,
+                    to,
+                    execution,
+                } => self.report_again(partition, id, &to, &execution),
+                Job::DeadLetter {
+                    partition,
+                    id,
+                    topic,
+                    offset,
+                    reason,
+                } => self.dead_letter(partition, id, topic, offset, reason),
+                Job::EnsureQueue { queue } => {
+                    if let Err(e) = self.admin.ensure_queues(&[&queue]) {
+                        tracing::error!(queue = &*queue, "{e}");
+                    }
+                    Ok(())
+                }
+            };
+            if done.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn look_at_end(&self, partition: i32) -> Result<(), Closed> {
+        match self
+            .consumer
+            .fetch_watermarks(&self.topics.history, partition, REQUEST_TIMEOUT)
+        {
+            Ok((_, next)) => self.inbox.push(Message::Input {
+                partition,
+                input: Input::HistoryEnd { next },
+            }),
+            Err(e) => {
+                // The owner asks again by itself.
+                tracing::debug!(partition, kafka.error = %e, "the history's end is not known");
+                Ok(())
+            }
+        }
+    }
+
+    /// Best effort: the owner deletes again after its next restatement.
+    fn delete_history(&self, partition: i32, before: i64) {
+        let mut list = TopicPartitionList::new();
+        if list
+            .add_partition_offset(&self.topics.history, partition, Offset::Offset(before))
+            .is_err()
+        {
+            return;
+        }
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
+        match block_on(self.admin.client().delete_records(&list, &options)) {
+            Ok(results) => {
+                for result in results.elements() {
+                    if let Err(e) = result.error() {
+                        tracing::warn!(partition, history.offset = before, kafka.error = %e, "old history not deleted");
+                    }
+                }
+            }
+            Err(e) => {
+                tracing::warn!(partition, history.offset = before, kafka.error = %e, "old history not deleted")
+            }
+        }
+    }
+
+    fn report_again(
+        &mut self,
+        partition: i32,
+        id: u64,
+        to: &ReplyTo,
+        execution: &Arc<str>,
+    ) -> Result<(), Closed> {
+        let Some(closed) = report::closed(&*self.views, execution) else {
+            let result = Err(format!("the result of {execution} is not in the views"));
+            return self.inbox.push(Message::Input {
+                partition,
+                input: Input::Sent { id, result },
+            });
+        };
+        let to = To {
+            topic: &to.topic,
+            partition: Some(to.partition),
+        };
+        self.effects
+            .send_outgoing(to, &closed, Tag::Owner { partition, id });
+        Ok(())
+    }
+
+    fn dead_letter(
+        &mut self,
+        partition: i32,
+        id: u64,
+        topic: InputTopic,
+        offset: i64,
+        reason: Arc<str>,
+    ) -> Result<(), Closed> {
+        let name = crate::topics::input(&self.topics, topic).clone();
+        let (original, reason) = match self.fetch(&name, partition, offset) {
+            Ok(record) => (record, reason),
+            // Better a dead letter that only says where the record was than none.
+            Err(e) => (
+                Record::default(),
+                format!("{reason} (the record could not be read again: {e})").into(),
+            ),
+        };
+        let letter = DeadLetter {
+            original,
+            topic: name,
+            partition,
+            offset,
+            reason,
+        };
+        let to = To {
+            topic: &self.topics.dead_letter,
+            partition: None,
+        };
+        self.effects
+            .send_outgoing(to, &letter, Tag::Owner { partition, id });
+        Ok(())
+    }
+
+    fn fetch(&self, topic: &str, partition: i32, offset: i64) -> Result<Record, String> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .map_err(|e| e.to_string())?;
+        self.consumer.assign(&list).map_err(|e| e.to_string())?;
+        let give_up = Instant::now() + REQUEST_TIMEOUT;
+        let result = loop {
+            match self.consumer.poll(POLL_EVERY) {
+                Some(Ok(message)) if message.offset() == offset => break Ok(owned(&message)),
+                Some(Ok(_)) => break Err("it is no longer there".to_owned()),
+                Some(Err(
+                    e @ (KafkaError::PartitionEOF(_) | KafkaError::MessageConsumption(_)),
+                )) => break Err(e.to_string()),
+                _ if Instant::now() >= give_up => break Err("no answer in time".to_owned()),
+                _ => {}
+            }
+        };
+        if let Err(e) = self.consumer.unassign() {
+            tracing::warn!(partition, kafka.error = %e, "the asker keeps its partition");
+        }
+        result
+    }
+}

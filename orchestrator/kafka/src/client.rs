@@ -1,0 +1,64 @@
+//! What librdkafka says, as log lines; and the wake-up of a consumer's thread.
+
+use crossbeam_channel::{Receiver, bounded};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+
+/// Sends a client's own log lines to `tracing`.
+#[derive(Clone, Copy, Debug)]
+pub struct Logged(pub &'static str);
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(self.0, level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(self.0, &error, reason);
+    }
+
+    fn stats(&self, _statistics: Statistics) {}
+}
+
+impl ConsumerContext for Logged {}
+
+/// A line that librdkafka wrote. Its "info" lines (reconnects and the like) are for debugging.
+pub fn log(role: &str, level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => {
+            tracing::warn!(kafka.client = role, kafka.facility = facility, "{message}");
+        }
+        RDKafkaLogLevel::Warning => {
+            tracing::info!(kafka.client = role, kafka.facility = facility, "{message}")
+        }
+        _ => tracing::debug!(kafka.client = role, kafka.facility = facility, "{message}"),
+    }
+}
+
+/// An error of a whole client; librdkafka goes on trying by itself.
+pub fn log_error(role: &str, error: &KafkaError, reason: &str) {
+    tracing::debug!(kafka.client = role, kafka.error = %error, "{reason}");
+}
+
+/// A consumer, and a channel that holds something whenever the consumer may have something. So its thread can wait for
+/// records and commands at once.
+pub fn waking_consumer<C>(
+    config: &ClientConfig,
+    context: C,
+) -> KafkaResult<(BaseConsumer<C>, Receiver<()>)>
+where
+    C: ConsumerContext,
+{
+    let mut consumer = BaseConsumer::from_config_and_context(config, context)?;
+    let (wake, woken) = bounded(1);
+    consumer.set_nonempty_callback(move || {
+        let _already_awake = wake.try_send(());
+    });
+    Ok((consumer, woken))
+}

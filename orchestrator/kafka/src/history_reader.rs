@@ -1,0 +1,248 @@
+//! Reads history partitions back, off the driver's thread: folds after a claim, and looks at what was appended (R4).
+//!
+//! Owns: a consumer whose one partition at a time is assigned by hand. A read ends at the last offset wanted, or at the
+//! log's end if the last offsets hold no records. Must not: interpret records.
+
+use crate::client::Logged;
+use crate::config::Config;
+use crate::inbox::{Closed, Inbox, Message};
+use crate::limits::{
+    CHUNK_RECORDS_MAX, HISTORY_PART_BYTES_MAX, POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY,
+};
+use baton_engine::ports::ReadFrom;
+use baton_engine::{Checkpoints, Input};
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the driver asks for.
+pub enum Job {
+    /// The local store's checkpoint.
+    Checkpoint { partition: i32 },
+    /// Part of the history.
+    History {
+        partition: i32,
+        read: u64,
+        from: ReadFrom,
+        through: i64,
+        /// The newest read of this partition; if that is another one, this is void.
+        newest: Arc<AtomicU64>,
+    },
+    /// End.
+    Stop,
+}
+
+/// No record for this long is a failure of the read.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
+
+/// See the module.
+pub struct HistoryReader {
+    topic: Arc<str>,
+    consumer: BaseConsumer<Logged>,
+    jobs: Receiver<Job>,
+    inbox: Arc<Inbox>,
+    checkpoints: Arc<dyn Checkpoints>,
+}
+
+/// One read under way.
+struct Read<'a> {
+    partition: i32,
+    id: u64,
+    through: i64,
+    newest: &'a AtomicU64,
+    records: Vec<(i64, Bytes)>,
+    bytes: usize,
+}
+
+impl HistoryReader {
+    pub fn new(
+        config: &Config,
+        jobs: Receiver<Job>,
+        inbox: Arc<Inbox>,
+        checkpoints: Arc<dyn Checkpoints>,
+    ) -> KafkaResult<Self> {
+        // Records that are gone at the front were restated (R14): a reader begins at the first that is there.
+        let settings = config.consumer("history-reader", "read_uncommitted", "earliest");
+        let consumer = BaseConsumer::from_config_and_context(&settings, Logged("history-reader"))?;
+        Ok(Self {
+            topic: config.topics().history,
+            consumer,
+            jobs,
+            inbox,
+            checkpoints,
+        })
+    }
+
+    /// Does jobs until told to stop.
+    pub fn run(self) {
+        while let Ok(job) = self.jobs.recv() {
+            let done = match job {
+                Job::Stop => return,
+                Job::Checkpoint { partition } => {
+                    let input = Input::Checkpoint(self.checkpoints.load(partition));
+                    self.inbox.push(Message::Input { partition, input })
+                }
+                Job::History {
+                    partition,
+                    read,
+                    from,
+                    through,
+                    newest,
+                } => {
+                    let read = Read {
+                        partition,
+                        id: read,
+                        through,
+                        newest: &newest,
+                        records: Vec::new(),
+                        bytes: 0,
+                    };
+                    self.read(read, from)
+                }
+            };
+            if done.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn read(&self, mut read: Read<'_>, from: ReadFrom) -> Result<(), Closed> {
+        let result = self.begin(&read, from).and_then(|any| {
+            if any {
+                self.read_all(&mut read)
+            } else {
+                Ok(Ok(()))
+            }
+        });
+        if let Err(e) = self.consumer.unassign() {
+            tracing::warn!(partition = read.partition, kafka.error = %e, "the history reader keeps its partition");
+        }
+        match result {
+            Ok(Ok(())) if read.is_void() => Ok(()),
+            Ok(Ok(())) => read.give(&self.inbox, true),
+            Ok(Err(closed)) => Err(closed),
+            Err(reason) => {
+                let input = Input::HistoryFailed {
+                    read: read.id,
+                    reason,
+                };
+                self.inbox.push(Message::Input {
+                    partition: read.partition,
+                    input,
+                })
+            }
+        }
+    }
+
+    /// Assigns the partition at the right place; `false` if nothing is there to be read.
+    fn begin(&self, read: &Read<'_>, from: ReadFrom) -> Result<bool, String> {
+        let (low, end) = self.settled_end(read)?;
+        let first = match from {
+            ReadFrom::Earliest => low,
+            ReadFrom::Offset(offset) => offset.max(low),
+            ReadFrom::Last(n) => (read.through - n + 1).max(low),
+        };
+        if first > read.through || first >= end {
+            return Ok(false);
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, read.partition, Offset::Offset(first))
+            .map_err(|e| e.to_string())?;
+        self.consumer.assign(&list).map_err(|e| e.to_string())?;
+        Ok(true)
+    }
+
+    /// The partition's first and next offset, once the latter is past what is wanted: a new leader may need a moment to
+    /// know how far the log is replicated.
+    fn settled_end(&self, read: &Read<'_>) -> Result<(i64, i64), String> {
+        let give_up = Instant::now() + STALLED_AFTER;
+        loop {
+            let problem =
+                match self
+                    .consumer
+                    .fetch_watermarks(&self.topic, read.partition, REQUEST_TIMEOUT)
+                {
+                    Ok((low, end)) if end > read.through => return Ok((low, end)),
+                    Ok((_, end)) => format!(
+                        "the log ends at {end}, but offset {} was acknowledged",
+                        read.through
+                    ),
+                    Err(e) => e.to_string(),
+                };
+            if Instant::now() >= give_up || read.is_void() {
+                return Err(problem);
+            }
+            // Nothing else to do until the broker has moved on; serves the client meanwhile.
+            let _no_record = self.consumer.poll(RETRY_EVERY);
+        }
+    }
+
+    fn read_all(&self, read: &mut Read<'_>) -> Result<Result<(), Closed>, String> {
+        let mut progress = Instant::now();
+        while !read.is_void() {
+            match self.consumer.poll(POLL_EVERY) {
+                Some(Ok(message)) => {
+                    if message.offset() > read.through {
+                        break;
+                    }
+                    progress = Instant::now();
+                    let value = Bytes::copy_from_slice(message.payload().unwrap_or_default());
+                    let done = message.offset() == read.through;
+                    if read.push(message.offset(), value)
+                        && !done
+                        && read.give(&self.inbox, false).is_err()
+                    {
+                        return Ok(Err(Closed));
+                    }
+                    if done {
+                        break;
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) if partition == read.partition => {
+                    break;
+                }
+                Some(Err(e)) => {
+                    tracing::debug!(partition = read.partition, kafka.error = %e, "the read goes on")
+                }
+                None if progress.elapsed() > STALLED_AFTER => {
+                    return Err(format!("no record came for {} s", STALLED_AFTER.as_secs()));
+                }
+                None => {}
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl Read<'_> {
+    fn is_void(&self) -> bool {
+        self.newest.load(Ordering::Relaxed) != self.id
+    }
+
+    /// Takes a record; says whether a part is full.
+    fn push(&mut self, offset: i64, value: Bytes) -> bool {
+        self.bytes += value.len();
+        self.records.push((offset, value));
+        self.records.len() >= CHUNK_RECORDS_MAX || self.bytes >= HISTORY_PART_BYTES_MAX
+    }
+
+    fn give(&mut self, inbox: &Inbox, last: bool) -> Result<(), Closed> {
+        self.bytes = 0;
+        let records = std::mem::take(&mut self.records);
+        let input = Input::History {
+            read: self.id,
+            records,
+            last,
+        };
+        inbox.push(Message::Input {
+            partition: self.partition,
+            input,
+        })
+    }
+}

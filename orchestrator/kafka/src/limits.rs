@@ -1,0 +1,47 @@
+//! Bounds of the adapter, each named once.
+
+use std::time::Duration;
+
+/// Most messages (chunks of records, answers) that wait for the driver; past it their senders wait.
+pub const INBOX_MESSAGES_MAX: usize = 64;
+/// Most calls that wait for the driver; past it they are throttled.
+pub const INBOX_CALLS_MAX: usize = 20_000;
+/// Most records of one chunk.
+pub const CHUNK_RECORDS_MAX: usize = 1_000;
+/// Most records read but not yet wanted by an owner, per partition and topic, before that partition is paused. What was
+/// under way then still arrives: at most [`INBOX_MESSAGES_MAX`] chunks.
+pub const FEED_RECORDS_MAX: usize = 4_000;
+/// A paused partition goes on when no more records than this wait.
+pub const FEED_RESUME_AT: usize = 1_000;
+/// Most commands that wait in a channel to a helper thread; more wait in the driver, bounded by what owners have open.
+pub const MAILBOX_MAX: usize = 1_024;
+/// Most bytes of history in one part that is given to an owner (one record may be larger).
+pub const HISTORY_PART_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most messages in a producer's queue; past it the driver waits.
+pub const PRODUCER_QUEUE_MAX: usize = 1_000_000;
+/// Room in the history topic for what Kafka adds to a record of [`baton_engine::limits::RECORD_BYTES_MAX`].
+pub const RECORD_OVERHEAD_BYTES: usize = 64 * 1024;
+/// Most partitions N: a partition number and an id travel together through the producer in 64 bits.
+pub const PARTITIONS_MAX: i32 = 10_000;
+/// Most requests to the registry that wait.
+pub const REGISTRY_REQUESTS_MAX: usize = 1_024;
+/// Longest wait for one's own record of the registry to be read back.
+pub const REGISTRY_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a node says what it owns.
+pub const ANNOUNCE_EVERY: Duration = Duration::from_secs(3);
+/// How many of the last announcements a node reads when it starts.
+pub const ANNOUNCEMENTS_READ: i64 = 1_000;
+/// How often positions are committed, for lag displays only.
+pub const COMMIT_EVERY_MS: i64 = 5_000;
+/// How long a request to a broker may take before it is tried again.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause between tries of what failed.
+pub const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// A helper thread looks at its clients at least this often.
+pub const POLL_EVERY: Duration = Duration::from_millis(100);
+/// Pause before a fenced member joins again: another process has its name.
+pub const FENCED_PAUSE: Duration = Duration::from_secs(5);
+/// Longest sleep of the driver.
+pub const DRIVER_IDLE_MAX: Duration = Duration::from_millis(500);
+/// Threads that read histories back.
+pub const HISTORY_READERS: usize = 2;

@@ -1,0 +1,419 @@
+//! Appending to the history and sending effects.
+//!
+//! Owns: the two producers, what travels with a record through them, and what a delivery report means: effective,
+//! refused for good, or to be sent again. Delivery callbacks do no more than push to the inbox.
+
+use crate::client;
+use crate::config::Config;
+use crate::inbox::Inbox;
+use baton_schemas::record::Outgoing;
+use rdkafka::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{
+    BorrowedMessage, DeliveryResult, Header, Message, OwnedHeaders, OwnedMessage, Timestamp,
+};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Which producer a report comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Appends to the history.
+    History,
+    /// Effects, and what this node says on its own account.
+    Effects,
+}
+
+/// Who a record is sent for; travels with it as 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// For the owner of a partition, under an id of its own.
+    Owner { partition: i32, id: u64 },
+    /// For this crate, under an id of its own; 0 is not reported.
+    Internal { id: u64 },
+}
+
+const INTERNAL: u64 = 0xffff;
+const ID_BITS: u32 = 48;
+
+impl Tag {
+    fn pack(self) -> usize {
+        let (high, id) = match self {
+            Self::Owner { partition, id } => (partition as u64, id),
+            Self::Internal { id } => (INTERNAL, id),
+        };
+        assert!(
+            high <= INTERNAL && id < 1 << ID_BITS,
+            "ids and partitions fit the tag"
+        );
+        (high << ID_BITS | id) as usize
+    }
+
+    fn unpack(packed: usize) -> Self {
+        let packed = packed as u64;
+        let id = packed & ((1 << ID_BITS) - 1);
+        match packed >> ID_BITS {
+            INTERNAL => Self::Internal { id },
+            partition => Self::Owner {
+                partition: partition as i32,
+                id,
+            },
+        }
+    }
+}
+
+/// What became of a produced record.
+#[derive(Debug)]
+pub struct Delivery {
+    pub kind: Kind,
+    pub tag: Tag,
+    pub outcome: Outcome,
+}
+
+/// See [`Delivery`].
+#[derive(Debug)]
+pub enum Outcome {
+    /// Acknowledged; the offset is negative if the client doesn't know it.
+    Acknowledged { offset: i64, broker_ms: Option<i64> },
+    /// Refused for good (effects), or not known (history).
+    Failed(String),
+    /// Not sent, through no fault of the record: send it again.
+    Again(Box<OwnedMessage>),
+}
+
+/// Turns delivery reports into messages for the driver.
+pub struct Context {
+    kind: Kind,
+    inbox: Arc<Inbox>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(self.kind.role(), level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        client::log_error(self.kind.role(), &error, reason);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, packed: usize) {
+        let tag = Tag::unpack(packed);
+        if tag == (Tag::Internal { id: 0 }) {
+            return;
+        }
+        let outcome = match result {
+            Ok(message) => acknowledged(message),
+            Err((error, message)) if self.kind == Kind::Effects && !is_permanent(error) => {
+                Outcome::Again(Box::new(message.detach()))
+            }
+            Err((error, _)) => Outcome::Failed(error.to_string()),
+        };
+        self.inbox.push_delivery(Delivery {
+            kind: self.kind,
+            tag,
+            outcome,
+        });
+    }
+}
+
+fn acknowledged(message: &BorrowedMessage<'_>) -> Outcome {
+    let broker_ms = match message.timestamp() {
+        Timestamp::LogAppendTime(ms) if ms >= 0 => Some(ms),
+        _ => None,
+    };
+    Outcome::Acknowledged {
+        offset: message.offset(),
+        broker_ms,
+    }
+}
+
+/// Whether sending the same record again would fail again. What only says that this client is broken, or was stopped, or
+/// that time ran out, is not the record's fault.
+fn is_permanent(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    !matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::Fatal
+                | Code::PurgeQueue
+                | Code::PurgeInflight
+                | Code::MessageTimedOut
+                | Code::OutOfOrderSequenceNumber
+                | Code::UnknownProducerId
+                | Code::InvalidProducerEpoch
+                | Code::NotEnoughReplicas
+                | Code::NotEnoughReplicasAfterAppend
+                | Code::RequestTimedOut
+                | Code::OperationTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+        )
+    )
+}
+
+impl Kind {
+    fn role(self) -> &'static str {
+        match self {
+            Self::History => "history",
+            Self::Effects => "effects",
+        }
+    }
+}
+
+type Native = ThreadedProducer<Context>;
+
+/// Makes producers of one kind and replaces one that has failed for good. Shared by the threads that send.
+pub struct Slot {
+    config: Config,
+    kind: Kind,
+    inbox: Arc<Inbox>,
+    current: Mutex<Arc<Native>>,
+    stopping: AtomicBool,
+}
+
+impl Slot {
+    /// Makes the first producer.
+    pub fn new(config: &Config, kind: Kind, inbox: Arc<Inbox>) -> KafkaResult<Arc<Self>> {
+        let current = Mutex::new(Arc::new(make(config, kind, &inbox)?));
+        Ok(Arc::new(Self {
+            config: config.clone(),
+            kind,
+            inbox,
+            current,
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// A sender for one thread.
+    pub fn sender(self: &Arc<Self>) -> Sender {
+        Sender {
+            native: self.lock().clone(),
+            slot: self.clone(),
+        }
+    }
+
+    /// From now on a full queue is an error and not a reason to wait.
+    pub fn stop_waiting(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the producer works: it has no fatal error.
+    pub fn is_usable(&self) -> bool {
+        self.lock().client().fatal_error().is_none()
+    }
+
+    /// Replaces `broken`, unless somebody has done so already.
+    fn renew(&self, broken: &Arc<Native>) -> KafkaResult<Arc<Native>> {
+        let mut current = self.lock();
+        if Arc::ptr_eq(&current, broken) {
+            let reason = broken
+                .client()
+                .fatal_error()
+                .map_or_else(String::new, |(_, reason)| reason);
+            tracing::warn!(
+                kafka.client = self.kind.role(),
+                reason,
+                "the producer failed for good: making a new one"
+            );
+            *current = Arc::new(make(&self.config, self.kind, &self.inbox)?);
+        }
+        Ok(current.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Arc<Native>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn make(config: &Config, kind: Kind, inbox: &Arc<Inbox>) -> KafkaResult<Native> {
+    let timeout_ms = if kind == Kind::History {
+        config.append_timeout_ms
+    } else {
+        0
+    };
+    let context = Context {
+        kind,
+        inbox: inbox.clone(),
+    };
+    ThreadedProducer::from_config_and_context(&config.producer(kind.role(), timeout_ms), context)
+}
+
+/// Sends records from one thread.
+pub struct Sender {
+    native: Arc<Native>,
+    slot: Arc<Slot>,
+}
+
+/// Where a record goes.
+#[derive(Clone, Copy, Debug)]
+pub struct To<'a> {
+    pub topic: &'a str,
+    /// `None`: by the key.
+    pub partition: Option<i32>,
+}
+
+impl Sender {
+    /// Sends key and value.
+    pub fn send(
+        &mut self,
+        to: To<'_>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: Option<OwnedHeaders>,
+        tag: Tag,
+    ) {
+        let record = BaseRecord {
+            topic: to.topic,
+            partition: to.partition,
+            payload: value,
+            key,
+            timestamp: None,
+            headers,
+            delivery_opaque: tag.pack(),
+        };
+        if let Err((error, record)) = self.enqueue(record) {
+            self.not_sent(&error, record, tag);
+        }
+    }
+
+    /// Sends a typed record; its headers go straight into the client's form.
+    pub fn send_outgoing(&mut self, to: To<'_>, outgoing: &dyn Outgoing, tag: Tag) {
+        let mut headers = Some(OwnedHeaders::new_with_capacity(16));
+        outgoing.for_each_header(&mut |key, value| {
+            headers = headers.take().map(|headers| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            });
+        });
+        self.send(
+            to,
+            outgoing.key(),
+            outgoing.value().as_deref(),
+            headers,
+            tag,
+        );
+    }
+
+    /// Sends a record again that came back.
+    pub fn send_again(&mut self, message: OwnedMessage, tag: Tag) {
+        let to = To {
+            topic: message.topic(),
+            partition: Some(message.partition()).filter(|p| *p >= 0),
+        };
+        let headers = message.headers().map(|headers| {
+            use rdkafka::message::Headers as _;
+            headers
+                .iter()
+                .fold(OwnedHeaders::new(), OwnedHeaders::insert)
+        });
+        self.send(to, message.key(), message.payload(), headers, tag);
+    }
+
+    /// Waits until everything is acknowledged, or for `timeout`.
+    pub fn flush(&self, timeout: Duration) {
+        if let Err(e) = self.native.flush(timeout) {
+            tracing::warn!(kafka.client = self.slot.kind.role(), kafka.error = %e, "not everything could be sent");
+        }
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "the record is given back, as the client does"
+    )]
+    fn enqueue<'a>(
+        &mut self,
+        mut record: BaseRecord<'a, [u8], [u8], usize>,
+    ) -> Result<(), (KafkaError, BaseRecord<'a, [u8], [u8], usize>)> {
+        let mut renewed = false;
+        loop {
+            match self.native.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if !self.slot.stopping.load(Ordering::Relaxed) =>
+                {
+                    record = back;
+                    self.native.poll(Duration::from_millis(1));
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), back)) if !renewed => {
+                    renewed = true;
+                    match self.slot.renew(&self.native) {
+                        Ok(native) => self.native = native,
+                        Err(e) => return Err((e, back)),
+                    }
+                    record = back;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    fn not_sent(&self, error: &KafkaError, record: BaseRecord<'_, [u8], [u8], usize>, tag: Tag) {
+        let again = self.slot.kind == Kind::Effects
+            && (!is_permanent(error)
+                || error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull));
+        let outcome = if again {
+            Outcome::Again(Box::new(OwnedMessage::new(
+                record.payload.map(<[u8]>::to_vec),
+                record.key.map(<[u8]>::to_vec),
+                record.topic.to_owned(),
+                Timestamp::NotAvailable,
+                record.partition.unwrap_or(-1),
+                -1,
+                record.headers,
+            )))
+        } else {
+            Outcome::Failed(error.to_string())
+        };
+        if tag != (Tag::Internal { id: 0 }) {
+            self.slot.inbox.push_delivery(Delivery {
+                kind: self.slot.kind,
+                tag,
+                outcome,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_survive_the_way_through_the_client() {
+        for tag in [
+            Tag::Owner {
+                partition: 0,
+                id: 0,
+            },
+            Tag::Owner {
+                partition: crate::limits::PARTITIONS_MAX,
+                id: (1 << ID_BITS) - 1,
+            },
+            Tag::Internal { id: 7 },
+        ] {
+            assert_eq!(Tag::unpack(tag.pack()), tag);
+        }
+    }
+
+    #[test]
+    fn a_record_is_refused_only_for_its_own_fault() {
+        let of = |code| is_permanent(&KafkaError::MessageProduction(code));
+        assert!(
+            of(RDKafkaErrorCode::MessageSizeTooLarge)
+                && of(RDKafkaErrorCode::UnknownTopicOrPartition)
+        );
+        assert!(
+            of(RDKafkaErrorCode::UnknownTopic) && of(RDKafkaErrorCode::TopicAuthorizationFailed)
+        );
+        assert!(!of(RDKafkaErrorCode::Fatal) && !of(RDKafkaErrorCode::PurgeQueue));
+    }
+}

@@ -1,0 +1,394 @@
+//! Starts everything, in order: topics, registry, the number of partitions, threads, membership.
+
+use crate::asker::{Asker, Parts};
+use crate::config::{Config, ConfigError};
+use crate::driver::{Driver, TOPICS};
+use crate::handle::{Inner, RuntimeHandle, Stops};
+use crate::history_reader::HistoryReader;
+use crate::inbox::Inbox;
+use crate::limits::{HISTORY_READERS, MAILBOX_MAX, REGISTRY_REQUESTS_MAX, REGISTRY_TIMEOUT};
+use crate::mailbox::Mailbox;
+use crate::membership::Membership;
+use crate::metrics::Counters;
+use crate::nodes::{Hints, Nodes, now_ms};
+use crate::perform::{Performer, Ways};
+use crate::producer::{Kind, Slot};
+use crate::reader::Reader;
+use crate::registry_io::{RegistryIo, Request};
+use crate::status::SharedStatus;
+use crate::topics::{Admin, TopicError, registry as registry_spec, specs};
+use baton_engine::limits as engine;
+use baton_engine::ports::{Settings, Without};
+use baton_engine::registry::{CLUSTER_ARN, ENTRY_VERSION, Registry, RegistryError};
+use baton_engine::{Checkpoints, Definitions, ViewWriter, Views};
+use baton_schemas::registry::{RegistryBody, RegistryEntry};
+use crossbeam_channel::{Sender, bounded};
+use rdkafka::error::KafkaError;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// Why the engine can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The topics can't be used.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
+    /// The client can't be made, usually because of a setting in `[kafka]`.
+    #[error("the Kafka client can't be made: {0}")]
+    Kafka(#[from] KafkaError),
+    /// The registry can't be read or written.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The configured number of partitions is not the recorded one.
+    #[error(
+        "`partitions` is {configured}, but {recorded} is recorded for these topics and can't change: remove the setting, or \
+         use another `prefix`"
+    )]
+    Partitions {
+        /// As configured.
+        configured: i32,
+        /// As recorded.
+        recorded: i32,
+    },
+    /// No broker answered before the start was given up.
+    #[error("no broker of {0} answered")]
+    NoBroker(String),
+    /// The operating system gives no thread.
+    #[error("a thread can't be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What the engine is connected to.
+pub struct Ports {
+    /// Filled by the engine, read by the API.
+    pub registry: Arc<Registry>,
+    /// Takes what became effective.
+    pub views: Box<dyn ViewWriter>,
+    /// Gives checkpoints.
+    pub checkpoints: Arc<dyn Checkpoints>,
+    /// Answers queries of the views.
+    pub queries: Arc<dyn Views>,
+}
+
+/// The engine on Kafka.
+pub struct Runtime;
+
+impl Runtime {
+    /// Starts the engine. Blocks until topics and registry are in order, also for a broker that is not there yet; returns
+    /// before partitions are assigned (see [`RuntimeHandle::readiness`]).
+    ///
+    /// # Errors
+    /// Why it can't start.
+    pub fn start(
+        config: Config,
+        registry: Arc<Registry>,
+        views: Box<dyn ViewWriter>,
+        checkpoints: Arc<dyn Checkpoints>,
+        queries: Arc<dyn Views>,
+    ) -> Result<RuntimeHandle, StartError> {
+        Self::start_unless(
+            config,
+            Ports {
+                registry,
+                views,
+                checkpoints,
+                queries,
+            },
+            &|| false,
+        )
+    }
+
+    /// As [`Self::start`], but gives up waiting for a broker when `stop` says so (it is asked about once a second).
+    ///
+    /// # Errors
+    /// Why it can't start.
+    pub fn start_unless(
+        config: Config,
+        ports: Ports,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RuntimeHandle, StartError> {
+        config.check()?;
+        let admin = Arc::new(Admin::new(&config)?);
+        if !admin.wait_for_broker(stop) {
+            return Err(StartError::NoBroker(config.brokers));
+        }
+        admin.ensure(&[registry_spec(&config)])?;
+
+        let inbox = Arc::new(Inbox::default());
+        let slots = [
+            Slot::new(&config, Kind::History, inbox.clone())?,
+            Slot::new(&config, Kind::Effects, inbox.clone())?,
+        ];
+        let mut threads = Vec::new();
+        let (to_registry, requests) = bounded(REGISTRY_REQUESTS_MAX);
+        let io = RegistryIo::new(
+            &config,
+            ports.registry.clone(),
+            requests,
+            slots[1].sender(),
+            admin.clone(),
+        )?;
+        threads.push(spawn("registry", move || io.run())?);
+        let partitions = agree_on_partitions(&config, &admin, &ports.registry, &to_registry)?;
+        admin.ensure(&specs(&config, partitions))?;
+        let parts = Assembly {
+            config,
+            admin,
+            inbox,
+            slots,
+            to_registry,
+            partitions,
+        };
+        parts.start(ports, threads)
+    }
+}
+
+/// What is there before the threads are.
+struct Assembly {
+    config: Config,
+    admin: Arc<Admin>,
+    inbox: Arc<Inbox>,
+    slots: [Arc<Slot>; 2],
+    to_registry: Sender<Request>,
+    partitions: i32,
+}
+
+impl Assembly {
+    fn start(
+        self,
+        ports: Ports,
+        mut threads: Vec<JoinHandle<()>>,
+    ) -> Result<RuntimeHandle, StartError> {
+        let Self {
+            config,
+            admin,
+            inbox,
+            slots,
+            to_registry,
+            partitions,
+        } = self;
+        let (status, hints, counters) = (
+            SharedStatus::default(),
+            Arc::<Hints>::default(),
+            Arc::<Counters>::default(),
+        );
+
+        let mut readers = Vec::new();
+        for topic in TOPICS {
+            let (sender, commands) = bounded(MAILBOX_MAX);
+            let reader = Reader::new(&config, topic, commands, inbox.clone())?;
+            threads.push(spawn("inputs", move || reader.run())?);
+            readers.push(sender);
+        }
+        let readers: [_; 2] = [readers[0].clone(), readers[1].clone()];
+        let (histories, jobs) = bounded(MAILBOX_MAX);
+        for _ in 0..HISTORY_READERS {
+            let reader = HistoryReader::new(
+                &config,
+                jobs.clone(),
+                inbox.clone(),
+                ports.checkpoints.clone(),
+            )?;
+            threads.push(spawn("history-reader", move || reader.run())?);
+        }
+        let (to_asker, jobs) = bounded(MAILBOX_MAX);
+        let parts = Parts {
+            admin: admin.clone(),
+            effects: slots[1].sender(),
+            jobs,
+            inbox: inbox.clone(),
+            views: ports.queries,
+        };
+        let asker = Asker::new(&config, parts)?;
+        threads.push(spawn("asker", move || asker.run())?);
+        let (to_nodes, nudges) = bounded(MAILBOX_MAX);
+        let nodes = Nodes::new(
+            &config,
+            nudges,
+            slots[1].sender(),
+            status.clone(),
+            hints.clone(),
+        )?;
+        threads.push(spawn("nodes", move || nodes.run())?);
+
+        let (to_member, commands) = bounded(MAILBOX_MAX);
+        let ways = Ways {
+            inbox: inbox.clone(),
+            history: slots[0].sender(),
+            effects: slots[1].sender(),
+            slots: slots.clone(),
+            readers: readers.clone().map(Mailbox::new),
+            histories: Mailbox::new(histories.clone()),
+            asker: Mailbox::new(to_asker.clone()),
+            registry: Mailbox::new(to_registry.clone()),
+            nodes: Mailbox::new(to_nodes.clone()),
+            views: ports.views,
+            status: status.clone(),
+            counters: counters.clone(),
+        };
+        let performer = Performer::new(
+            ways,
+            Mailbox::new(to_member.clone()),
+            config.topics(),
+            partitions,
+        );
+        let definitions: Arc<dyn Definitions> = ports.registry;
+        let settings = (0..partitions).map(|partition| settings(&config, partition, partitions));
+        let driver = Driver::new(
+            inbox.clone(),
+            settings,
+            &definitions,
+            performer,
+            status.clone(),
+        );
+        threads.push(spawn("driver", move || driver.run())?);
+        let member = Membership::new(&config, commands, inbox.clone());
+        threads.push(spawn("member", move || member.run())?);
+
+        let stops = Stops {
+            readers,
+            member: to_member,
+            histories,
+            asker: to_asker,
+            nodes: to_nodes,
+        };
+        let threads = Mutex::new(threads);
+        let registry = to_registry;
+        let inner = Inner {
+            partitions,
+            inbox,
+            status,
+            counters,
+            hints,
+            admin,
+            slots,
+            registry,
+            stops,
+            threads,
+        };
+        Ok(RuntimeHandle {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+fn settings(config: &Config, partition: i32, partitions: i32) -> Settings {
+    Settings {
+        node: config.node.clone(),
+        partition,
+        partitions,
+        topics: config.topics(),
+        machine: config.machine,
+        record_bytes_max: engine::RECORD_BYTES_MAX,
+        in_flight_max: config.in_flight_max,
+        open_executions_max: config.open_executions_max,
+        restate_every_records: config.restate_every_records,
+        closed_kept_ms: config.closed_kept_ms,
+        names_kept_ms: config.names_kept_ms,
+        command_resend_ms: engine::COMMAND_RESEND_MS,
+        clock_skew_max_ms: config.clock_skew_max_ms,
+        without: Without::default(),
+    }
+}
+
+/// N: what is recorded; else what is configured, what the topics have, or the default, which is then recorded.
+fn agree_on_partitions(
+    config: &Config,
+    admin: &Admin,
+    registry: &Registry,
+    requests: &Sender<Request>,
+) -> Result<i32, StartError> {
+    read_registry(requests)?;
+    if registry.partitions().is_none() {
+        let found = admin.partitions(&config.topics().history)?;
+        let partitions = config
+            .partitions
+            .or(found)
+            .unwrap_or(config.partitions_default);
+        record_partitions(config, partitions, requests)?;
+    }
+    let recorded = registry.partitions().ok_or_else(|| {
+        RegistryError::Unavailable(
+            "the number of partitions was written, but can't be read back".to_owned(),
+        )
+    })?;
+    match config.partitions {
+        Some(configured) if configured != recorded => Err(StartError::Partitions {
+            configured,
+            recorded,
+        }),
+        _ => Ok(recorded),
+    }
+}
+
+fn record_partitions(
+    config: &Config,
+    partitions: i32,
+    requests: &Sender<Request>,
+) -> Result<(), StartError> {
+    let time_ms = now_ms();
+    let entry = RegistryEntry {
+        v: ENTRY_VERSION,
+        arn: CLUSTER_ARN.into(),
+        based_on: None,
+        attempt: format!("{}-{time_ms}-{}", config.node, std::process::id()).into(),
+        time_ms,
+        body: RegistryBody::Cluster { partitions },
+    };
+    let (answer, answered) = bounded(1);
+    let put = Request::Put(
+        Box::new(entry),
+        Box::new(move |result| drop(answer.send(result))),
+    );
+    match ask(requests, put, &answered)? {
+        // Another node was first: what it recorded counts.
+        Ok(_) | Err(RegistryError::Outdated { .. }) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn read_registry(requests: &Sender<Request>) -> Result<(), StartError> {
+    let (answer, answered) = bounded(1);
+    let read = Request::ReadToEnd(Box::new(move |result| drop(answer.send(result))));
+    Ok(ask(requests, read, &answered)??)
+}
+
+fn ask<T>(
+    requests: &Sender<Request>,
+    request: Request,
+    answered: &crossbeam_channel::Receiver<T>,
+) -> Result<T, RegistryError> {
+    let unavailable = |what: &str| RegistryError::Unavailable(what.to_owned());
+    requests
+        .try_send(request)
+        .map_err(|_| unavailable("its thread takes no requests"))?;
+    answered
+        .recv_timeout(2 * REGISTRY_TIMEOUT)
+        .map_err(|_| unavailable("no answer in time"))
+}
+
+/// Starts a thread whose panic ends the process: what the others would go on with is no longer whole.
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    struct Abort(String);
+    impl Drop for Abort {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                tracing::error!(
+                    thread = self.0,
+                    "a bug ended a thread; the process ends so that another can take over"
+                );
+                std::process::abort();
+            }
+        }
+    }
+    let guard = Abort(name.to_owned());
+    std::thread::Builder::new()
+        .name(format!("baton-{name}"))
+        .spawn(move || {
+            let _guard = guard;
+            run();
+        })
+}
