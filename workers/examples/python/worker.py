@@ -1,21 +1,13 @@
-"""A worker in Python with Kafka's usual client and nothing else: queues image-metadata and notify.
-
-    pip install -r requirements.txt
-    BATON_KAFKA=127.0.0.1:9092 python worker.py [image-metadata] [notify]
-
-It takes the place of the Rust worker of the same queues: same group, same records. docs/workers.md has the contract.
-"""
-
-import json
-import os
-import secrets
-import signal
-import struct
-import sys
-
+"""Queues image-metadata and notify with Kafka's usual client alone; takes the Rust worker's place (docs/workers.md)."""
+import json, os, secrets, signal, struct, sys
 from confluent_kafka import Consumer, KafkaError, Producer
 
 PREFIX = os.environ.get("BATON_PREFIX", "baton.")
+BROKERS = {"bootstrap.servers": os.environ.get("BATON_KAFKA", "127.0.0.1:9092")}
+
+
+class Failure(Exception):
+    """A failure that the workflow can name: Failure("Error.Name", "what happened")."""
 
 
 def metadata(task):
@@ -45,10 +37,6 @@ def jpeg_size(path, data):
 def notify(task):
     print(task["message"], flush=True)
     return {"notified": task["message"]}
-
-
-class Failure(Exception):
-    """A failure that the workflow can name: Failure("Error.Name", "what happened")."""
 
 
 def complete(command):
@@ -84,12 +72,10 @@ def topic(queue):
 
 
 def main(queues):
-    brokers = {"bootstrap.servers": os.environ.get("BATON_KAFKA", "127.0.0.1:9092")}
-    producer = Producer(brokers | {"enable.idempotence": True, "linger.ms": 0})
-    settings = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "topic.metadata.refresh.interval.ms": 1000}
-    settings["partition.assignment.strategy"] = "cooperative-sticky"
-    # One consumer per queue, so that each queue has a group of its own.
-    consumers = [Consumer(brokers | settings | {"group.id": f"{PREFIX}worker.{queue}"}) for queue in queues]
+    producer = Producer(BROKERS | {"enable.idempotence": True, "linger.ms": 0})
+    settings = BROKERS | {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
+    settings |= {"partition.assignment.strategy": "cooperative-sticky", "topic.metadata.refresh.interval.ms": 1000}
+    consumers = [Consumer(settings | {"group.id": f"{PREFIX}worker.{queue}"}) for queue in queues]  # a group each
     for consumer, queue in zip(consumers, queues):
         consumer.subscribe([topic(queue)])
     running = [True]
@@ -98,13 +84,11 @@ def main(queues):
     while running:
         for consumer in consumers:
             message = consumer.poll(0.1 / len(consumers))
-            if message is None or (message.error() and message.error().code() == KafkaError.UNKNOWN_TOPIC_OR_PART):
-                continue
-            if message.error():
+            if message is not None and message.error() is None:
+                answer(producer, message)
+                consumer.commit(message, asynchronous=False)  # only now: a crash before means doing it again
+            elif message is not None and message.error().code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 print(message.error(), file=sys.stderr)
-                continue
-            answer(producer, message)
-            consumer.commit(message, asynchronous=False)  # only now: a crash before means doing it again
     for consumer in consumers:
         consumer.close()
 

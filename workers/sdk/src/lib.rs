@@ -18,6 +18,7 @@ mod kafka;
 mod offsets;
 mod outlet;
 mod runner;
+mod signal;
 mod task;
 mod trace;
 mod worker;

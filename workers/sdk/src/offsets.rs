@@ -4,22 +4,31 @@
 //! tasks end. A [`Position`] is one received record; settling it marks it finished, dropping it unsettled leaves a gap
 //! (the record is read again by whoever has the partition next).
 
+use crate::signal::Signal;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The partitions of one queue that this worker has.
 #[derive(Default)]
 pub struct Offsets {
     partitions: Mutex<BTreeMap<i32, Arc<Partition>>>,
-    unsettled: Arc<AtomicUsize>,
+    unsettled: Arc<Unsettled>,
+}
+
+/// Records received and not settled.
+#[derive(Default)]
+struct Unsettled {
+    count: AtomicUsize,
+    fewer: Signal,
 }
 
 /// One assigned partition.
 pub struct Partition {
     window: Mutex<Window>,
     live: AtomicUsize,
-    unsettled: Arc<AtomicUsize>,
+    unsettled: Arc<Unsettled>,
 }
 
 /// The received records from the first unfinished one on.
@@ -47,7 +56,7 @@ impl Offsets {
         let taken = lock(&partition.window).receive(offset);
         taken.then(|| {
             partition.live.fetch_add(1, Ordering::Relaxed);
-            partition.unsettled.fetch_add(1, Ordering::Relaxed);
+            partition.unsettled.count.fetch_add(1, Ordering::Relaxed);
             Position {
                 partition: Arc::clone(partition),
                 offset,
@@ -71,14 +80,19 @@ impl Offsets {
 
     /// Records received and not settled, in all partitions, also in those that were taken away.
     pub fn unsettled(&self) -> usize {
-        self.unsettled.load(Ordering::Relaxed)
+        self.unsettled.count.load(Ordering::SeqCst)
+    }
+
+    /// Waits until `enough`, which looks at this, at most `timeout`. For the polling thread.
+    pub fn wait(&self, timeout: Duration, mut enough: impl FnMut(&Self) -> bool) {
+        self.unsettled.fewer.wait(timeout, || enough(self));
     }
 
     /// Records of `partition` received and neither settled nor dropped.
     pub fn live(&self, partition: i32) -> usize {
         lock(&self.partitions)
             .get(&partition)
-            .map_or(0, |p| p.live.load(Ordering::Acquire))
+            .map_or(0, |p| p.live.load(Ordering::SeqCst))
     }
 
     /// How many records of `partition` are held by its first unfinished one, itself included.
@@ -103,13 +117,17 @@ impl Position {
 
 impl Drop for Position {
     fn drop(&mut self) {
-        self.partition.unsettled.fetch_sub(1, Ordering::Relaxed);
-        self.partition.live.fetch_sub(1, Ordering::Release);
+        self.partition.live.fetch_sub(1, Ordering::SeqCst);
+        self.partition
+            .unsettled
+            .count
+            .fetch_sub(1, Ordering::SeqCst);
+        self.partition.unsettled.fewer.notify();
     }
 }
 
 impl Partition {
-    fn new(first: i64, unsettled: &Arc<AtomicUsize>) -> Self {
+    fn new(first: i64, unsettled: &Arc<Unsettled>) -> Self {
         let window = Window {
             received: VecDeque::new(),
             next: first,

@@ -3,13 +3,15 @@
 //! The [`Harness`] runs a handler exactly as a worker does (concurrency excepted: the test decides what is sent when)
 //! and shows what would go to Kafka: completions, heartbeats, committed offsets.
 
+use crate::TaskError;
 use crate::handler::Handler;
 use crate::limits::{CONCURRENCY_DEFAULT, HARNESS_RECORDS_MAX};
 use crate::offsets::Offsets;
 use crate::outlet::{Outlet, Receipt, Reply};
 use crate::runner::Runner;
-use baton_schemas::{Command, Completion, Payload, TaskToken};
+use baton_schemas::{Command, Completion, Outcome, Payload, TaskToken};
 use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -140,6 +142,24 @@ pub fn command(input: impl Serialize) -> Command {
         reply_partition: 0,
         traceparent: None,
         input: Payload::from_text(&text).expect("serde_json writes JSON"),
+    }
+}
+
+/// What a completion says: the output, or the failure.
+///
+/// # Errors
+/// The failure; a heartbeat is one without a name.
+pub fn outcome(completion: &Completion) -> Result<Value, TaskError> {
+    match &completion.outcome {
+        Outcome::Succeeded(output) => Ok(output.to_value()),
+        Outcome::Failed(failure) => {
+            let text = |part: &Option<Arc<str>>| part.as_deref().unwrap_or_default().to_owned();
+            Err(TaskError {
+                error: text(&failure.error),
+                cause: text(&failure.cause),
+            })
+        }
+        Outcome::Heartbeat(_) => Err(TaskError::new("", "a heartbeat is no outcome")),
     }
 }
 

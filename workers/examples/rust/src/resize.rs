@@ -3,10 +3,10 @@
 //! Input `{"source": path, "target": path, "width": pixels}`; output `{"target", "width", "height", "bytes"}`. The height
 //! follows from the proportions; the target's extension decides its format.
 
-use crate::{io, of_image};
+use crate::{broken, io, of_image};
 use baton_worker::{Task, TaskError};
 use image::imageops::FilterType;
-use image::{ImageFormat, ImageReader};
+use image::{DynamicImage, ImageFormat};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::Path;
@@ -15,6 +15,10 @@ use std::path::Path;
 const BAD_WIDTH: &str = "Image.BadWidth";
 /// Widest picture that is made, pixels.
 const WIDTH_MAX: u32 = 8_192;
+/// End-of-image marker.
+const JPEG_END: [u8; 2] = [0xff, 0xd9];
+/// Bytes in which the marker is looked for: some cameras pad behind it.
+const JPEG_TAIL: usize = 1_024;
 
 /// What the task is given.
 #[derive(Debug, Deserialize)]
@@ -56,11 +60,7 @@ pub fn resize(task: Task) -> Result<Resized, TaskError> {
             format!("width is {width}: must be 1 to {WIDTH_MAX}"),
         ));
     }
-    let image = ImageReader::open(&source)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|e| io(&source, e))?
-        .decode()
-        .map_err(|e| of_image(&source, e))?;
+    let image = read(&source)?;
     task.heartbeat(json!({"step": "decoded", "width": image.width(), "height": image.height()}));
     let small = image.resize(width, u32::MAX, FilterType::Triangle);
     let (bytes, height) = (write(&small, &target)?, small.height());
@@ -72,8 +72,21 @@ pub fn resize(task: Task) -> Result<Resized, TaskError> {
     })
 }
 
+/// Decodes a whole image. The JPEG decoder paints what is missing grey; a copy of half a photo is worse than none, so
+/// the end marker is asked for (ITU T.81, B.2.1).
+fn read(source: &str) -> Result<DynamicImage, TaskError> {
+    let data = std::fs::read(source).map_err(|e| io(source, e))?;
+    let tail = &data[data.len().saturating_sub(JPEG_TAIL)..];
+    if image::guess_format(&data).ok() == Some(ImageFormat::Jpeg)
+        && !tail.windows(2).any(|pair| pair == JPEG_END)
+    {
+        return Err(broken(source, "the end of the JPEG is missing"));
+    }
+    image::load_from_memory(&data).map_err(|e| of_image(source, e))
+}
+
 /// Writes beside the target and renames, so that nobody ever sees half a file.
-fn write(image: &image::DynamicImage, target: &str) -> Result<u64, TaskError> {
+fn write(image: &DynamicImage, target: &str) -> Result<u64, TaskError> {
     let format = ImageFormat::from_path(target).map_err(|e| of_image(target, e))?;
     if let Some(folder) = Path::new(target).parent() {
         std::fs::create_dir_all(folder).map_err(|e| io(target, e))?;

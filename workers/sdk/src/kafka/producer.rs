@@ -9,6 +9,7 @@ use crate::error::{TOO_LARGE, TaskError};
 use crate::limits::RESEND_AFTER;
 use crate::offsets::lock;
 use crate::outlet::{Outlet, Receipt, Reply};
+use crate::signal::Signal;
 use baton_schemas::record::Outgoing;
 use baton_schemas::{Completion, DeadLetter, Outcome, TaskToken};
 use rdkafka::ClientContext;
@@ -19,11 +20,12 @@ use rdkafka::producer::{
     BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
 };
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long a full producer is waited for before the next try.
-const FULL_WAIT: Duration = Duration::from_millis(1);
+/// Longest wait for a full producer before the next try.
+const FULL_WAIT: Duration = Duration::from_millis(10);
 /// Headers of a completion.
 const HEADERS_USUAL: usize = 6;
 
@@ -32,20 +34,27 @@ type Opaque = Box<Option<Receipt>>;
 /// Sends records; cheap to share.
 pub struct KafkaOutlet {
     producer: ThreadedProducer<Deliveries>,
-    refused: Arc<Mutex<VecDeque<Refused>>>,
+    fate: Arc<Fate>,
     dead_letter: Arc<str>,
 }
 
 /// What becomes of sent records.
-struct Deliveries {
+#[derive(Default)]
+struct Fate {
     /// Bounded by the records whose receipt is not settled, which the queues bound.
-    refused: Arc<Mutex<VecDeque<Refused>>>,
+    refused: Mutex<VecDeque<Refused>>,
+    /// Records acknowledged or refused.
+    reported: AtomicUsize,
+    signal: Signal,
 }
+
+/// The producer's callbacks.
+struct Deliveries(Arc<Fate>);
 
 /// A record that the broker did not take.
 struct Refused {
     message: OwnedMessage,
-    receipt: Opaque,
+    receipt: Receipt,
     code: Option<RDKafkaErrorCode>,
     again_at: Instant,
 }
@@ -56,18 +65,16 @@ impl KafkaOutlet {
     /// # Errors
     /// A property that librdkafka doesn't take.
     pub fn new(options: &KafkaOptions, dead_letter: Arc<str>) -> Result<Self, WorkerError> {
-        let refused = Arc::new(Mutex::default());
+        let fate = Arc::new(Fate::default());
         let producer = config::producer(options)
-            .create_with_context(Deliveries {
-                refused: Arc::clone(&refused),
-            })
+            .create_with_context(Deliveries(Arc::clone(&fate)))
             .map_err(|source| WorkerError::Client {
                 client: "producer",
                 source,
             })?;
         Ok(Self {
             producer,
-            refused,
+            fate,
             dead_letter,
         })
     }
@@ -93,7 +100,7 @@ impl KafkaOutlet {
     pub fn resend_due(&self) {
         let now = Instant::now();
         loop {
-            let mut refused = lock(&self.refused);
+            let mut refused = lock(&self.fate.refused);
             if refused.front().is_none_or(|first| first.again_at > now) {
                 return;
             }
@@ -108,7 +115,7 @@ impl KafkaOutlet {
     /// Waits until everything sent is acknowledged, at most `timeout`; whether it is.
     pub fn flush(&self, timeout: Duration) -> bool {
         let flushed = self.producer.flush(timeout).is_ok();
-        flushed && lock(&self.refused).is_empty()
+        flushed && lock(&self.fate.refused).is_empty()
     }
 
     /// Why the producer can't go on, if so.
@@ -126,10 +133,18 @@ impl KafkaOutlet {
             code,
             ..
         } = refused;
-        if is_permanent(code) && message.topic() != &*self.dead_letter {
+        if is_permanent(code) && message.topic() == &*self.dead_letter {
+            // It stays where it was for as long as its topic keeps it; waiting for it would stop the queue for good.
+            tracing::error!(
+                ?code,
+                "a record that is no command is too large for the dead-letter topic; passed over"
+            );
+            return receipt.settle();
+        }
+        if is_permanent(code) {
             return self.complete_small(&message, receipt, code);
         }
-        let mut out = BaseRecord::with_opaque_to(message.topic(), receipt);
+        let mut out = BaseRecord::with_opaque_to(message.topic(), Box::new(Some(receipt)));
         // A dead letter's partition was chosen by its key; the same key chooses the same again.
         out.partition = Some(message.partition()).filter(|p| *p >= 0);
         out.key = message.key();
@@ -142,10 +157,9 @@ impl KafkaOutlet {
     fn complete_small(
         &self,
         message: &OwnedMessage,
-        receipt: Opaque,
+        receipt: Receipt,
         code: Option<RDKafkaErrorCode>,
     ) {
-        let Some(receipt) = *receipt else { return };
         let token = String::from_utf8_lossy(message.key().unwrap_or_default());
         let why = format!(
             "the broker can't take the completion of {} bytes ({}): return less, or a reference to it",
@@ -180,7 +194,10 @@ impl KafkaOutlet {
             if code != Some(RDKafkaErrorCode::QueueFull) {
                 return self.refuse(back, code, &error);
             }
-            std::thread::sleep(FULL_WAIT);
+            let before = self.fate.reported.load(Ordering::SeqCst);
+            self.fate.signal.wait(FULL_WAIT, || {
+                self.fate.reported.load(Ordering::SeqCst) != before
+            });
             out = back;
         }
     }
@@ -201,16 +218,11 @@ impl KafkaOutlet {
             -1,
             record.headers,
         );
-        if record.delivery_opaque.is_some() {
-            let again_at = Instant::now()
-                + if is_permanent(code) {
-                    Duration::ZERO
-                } else {
-                    RESEND_AFTER
-                };
-            lock(&self.refused).push_back(Refused {
+        if let Some(receipt) = *record.delivery_opaque {
+            let again_at = Instant::now() + RESEND_AFTER;
+            lock(&self.fate.refused).push_back(Refused {
                 message,
-                receipt: record.delivery_opaque,
+                receipt,
                 code,
                 again_at,
             });
@@ -254,23 +266,27 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
     type DeliveryOpaque = Opaque;
 
     fn delivery(&self, result: &DeliveryResult<'_>, mut opaque: Opaque) {
+        self.0.reported.fetch_add(1, Ordering::SeqCst);
+        self.0.signal.notify();
         match result {
             Ok(_) => {
                 if let Some(receipt) = opaque.take() {
                     receipt.settle();
                 }
             }
-            Err((error, message)) if opaque.is_some() => {
+            Err((error, message)) => {
+                let Some(receipt) = opaque.take() else {
+                    return tracing::debug!(%error, "heartbeat lost");
+                };
                 tracing::warn!(%error, topic = message.topic(), "completion refused; it is sent again");
                 let refused = Refused {
                     message: message.detach(),
-                    receipt: opaque,
+                    receipt,
                     code: error.rdkafka_error_code(),
                     again_at: Instant::now() + RESEND_AFTER,
                 };
-                lock(&self.refused).push_back(refused);
+                lock(&self.0.refused).push_back(refused);
             }
-            Err((error, _)) => tracing::debug!(%error, "heartbeat lost"),
         }
     }
 }
@@ -286,7 +302,7 @@ fn headers(completion: &Completion) -> OwnedHeaders {
             })
         });
     });
-    headers.unwrap_or_else(OwnedHeaders::new)
+    headers.unwrap_or_default()
 }
 
 /// Whether the same record would be refused for ever.

@@ -169,8 +169,8 @@ impl QueueLoop {
             self.poll_one(Duration::ZERO)?;
         }
         if self.runner.has_room() {
-            // Too many unacknowledged completions: nothing tells when the broker is done with some.
-            std::thread::sleep(Duration::from_millis(1));
+            self.offsets
+                .wait(POLL_WAIT, |offsets| offsets.unsettled() < UNSETTLED_MAX);
         } else {
             self.runner.wait_for_room(POLL_WAIT);
         }

@@ -12,10 +12,6 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// How often the running tasks of a partition that goes away are counted.
-const COUNT_EVERY: Duration = Duration::from_millis(5);
 
 /// Shared by a queue's polling loop and its consumer's callbacks, which run on the same thread.
 pub struct QueueContext {
@@ -55,13 +51,10 @@ impl QueueContext {
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
         let lost = consumer.assignment_lost();
-        let until = Instant::now() + REVOKE_WAIT;
-        let waits = !lost && !self.draining.load(Ordering::Relaxed);
-        while waits
-            && Instant::now() < until
-            && partitions.iter().any(|p| self.offsets.live(*p) > 0)
-        {
-            std::thread::sleep(COUNT_EVERY);
+        if !lost && !self.draining.load(Ordering::Relaxed) {
+            self.offsets.wait(REVOKE_WAIT, |offsets| {
+                partitions.iter().all(|p| offsets.live(*p) == 0)
+            });
         }
         if !lost {
             let mut positions = self.offsets.to_commit(true);

@@ -1,9 +1,9 @@
 //! The concurrency limit of a queue: how many handlers run beside the polling thread, and waiting for one to end.
 
-use crate::offsets::lock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use crate::signal::Signal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A counted limit. Cheap to clone; all clones are one limit.
 #[derive(Clone)]
@@ -12,10 +12,7 @@ pub struct Slots(Arc<Inner>);
 struct Inner {
     limit: usize,
     taken: AtomicUsize,
-    /// Spares the wake-up when nobody waits, which is nearly always.
-    waiting: AtomicBool,
-    guard: Mutex<()>,
-    changed: Condvar,
+    given_back: Signal,
 }
 
 /// One taken slot; dropping it gives it back.
@@ -27,9 +24,7 @@ impl Slots {
         Self(Arc::new(Inner {
             limit: limit.max(1),
             taken: AtomicUsize::new(0),
-            waiting: AtomicBool::new(false),
-            guard: Mutex::new(()),
-            changed: Condvar::new(),
+            given_back: Signal::default(),
         }))
     }
 
@@ -51,32 +46,13 @@ impl Slots {
 
     /// Waits until `enough`, at most `timeout`.
     pub fn wait(&self, timeout: Duration, enough: impl Fn(&Self) -> bool) {
-        let until = Instant::now() + timeout;
-        let mut guard = lock(&self.0.guard);
-        self.0.waiting.store(true, Ordering::SeqCst);
-        while !enough(self) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            guard = self
-                .0
-                .changed
-                .wait_timeout(guard, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        self.0.waiting.store(false, Ordering::SeqCst);
+        self.0.given_back.wait(timeout, || enough(self));
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let inner = &self.0.0;
-        inner.taken.fetch_sub(1, Ordering::SeqCst);
-        if inner.waiting.load(Ordering::SeqCst) {
-            let _guard = lock(&inner.guard);
-            inner.changed.notify_all();
-        }
+        self.0.0.taken.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.given_back.notify();
     }
 }

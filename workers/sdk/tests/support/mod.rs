@@ -3,6 +3,7 @@
 //! The broker is named by `BATON_TEST_KAFKA`; without it the tests that need one skip.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
 
 use baton_schemas::record::Outgoing;
 use baton_schemas::topics::Topics;
