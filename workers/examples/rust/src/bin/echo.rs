@@ -1,9 +1,34 @@
 //! A worker that returns its input, for measurements: `echo [--kafka HOST:PORT] [--prefix P] QUEUE...`.
+//!
+//! With `BATON_ECHO_LOG=FILE`, each run of the handler adds the task's token to that file as a line: so a test can count
+//! how often a task ran.
 
 use baton_examples::brokers;
 use baton_worker::{Payload, Task, TaskError, Worker, WorkerError};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::sync::LazyLock;
+
+/// The file of `BATON_ECHO_LOG`, if it is set and can be written.
+static RUNS: LazyLock<Option<File>> = LazyLock::new(|| {
+    let path = std::env::var_os("BATON_ECHO_LOG")?;
+    let opened = OpenOptions::new().create(true).append(true).open(&path);
+    opened
+        .inspect_err(|e| {
+            eprintln!(
+                "BATON_ECHO_LOG={}: {e}; runs are not counted",
+                path.display()
+            )
+        })
+        .ok()
+});
 
 async fn echo(task: Task) -> Result<Payload, TaskError> {
+    if let Some(mut runs) = RUNS.as_ref() {
+        // One write a line: what is written survives a kill -9, and lines never mix.
+        runs.write_all(format!("{}\n", task.token().as_str()).as_bytes())
+            .map_err(|e| TaskError::new("Echo.Log", e.to_string()))?;
+    }
     Ok(task.raw_input().clone())
 }
 
