@@ -168,6 +168,8 @@ impl Kind {
 }
 
 type Native = ThreadedProducer<Context>;
+/// A record before the client has taken it.
+type Unsent<'a> = BaseRecord<'a, [u8], [u8], usize>;
 
 /// Makes producers of one kind and replaces one that has failed for good. Shared by the threads that send.
 pub struct Slot {
@@ -329,10 +331,7 @@ impl Sender {
         clippy::result_large_err,
         reason = "the record is given back, as the client does"
     )]
-    fn enqueue<'a>(
-        &mut self,
-        mut record: BaseRecord<'a, [u8], [u8], usize>,
-    ) -> Result<(), (KafkaError, BaseRecord<'a, [u8], [u8], usize>)> {
+    fn enqueue<'a>(&mut self, mut record: Unsent<'a>) -> Result<(), (KafkaError, Unsent<'a>)> {
         let mut renewed = false;
         loop {
             match self.native.send(record) {
@@ -356,7 +355,7 @@ impl Sender {
         }
     }
 
-    fn not_sent(&self, error: &KafkaError, record: BaseRecord<'_, [u8], [u8], usize>, tag: Tag) {
+    fn not_sent(&self, error: &KafkaError, record: Unsent<'_>, tag: Tag) {
         let again = self.slot.kind == Kind::Effects
             && (!is_permanent(error)
                 || error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull));
