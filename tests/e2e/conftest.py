@@ -5,8 +5,7 @@ A test that restarts the shared Baton leaves it running. Tests that need a Baton
 
 import itertools
 import re
-import tempfile
-from pathlib import Path
+import shutil
 
 import pytest
 
@@ -20,11 +19,14 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def directory():
-    """Where this run keeps data and logs; kept if something failed, since the logs tell why."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="e2e-", dir=RESULTS, ignore_cleanup_errors=True) as made:
-        yield Path(made)
+def directory(request):
+    """Where this run keeps data and logs; it stays if something failed, since the logs tell why."""
+    made = RESULTS / "e2e"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    yield made
+    if not request.session.testsfailed:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
