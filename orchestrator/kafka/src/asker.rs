@@ -7,8 +7,9 @@ use crate::block_on::block_on;
 use crate::client::Logged;
 use crate::config::Config;
 use crate::decode::owned;
+use crate::driver::TOPICS;
 use crate::inbox::{Closed, Inbox, Message};
-use crate::limits::{POLL_EVERY, REQUEST_TIMEOUT};
+use crate::limits::{POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY};
 use crate::producer::{Sender, Tag, To};
 use crate::report;
 use crate::topics::Admin;
@@ -28,6 +29,12 @@ use std::time::Instant;
 
 /// What the driver asks for.
 pub enum Job {
+    /// Where input partitions begin and end; `inputs` is what the history says: (session, next offset) of each of
+    /// [`TOPICS`].
+    FindInputs {
+        partition: i32,
+        inputs: [(u32, Option<i64>); 2],
+    },
     /// Where the history partition ends.
     LookAtEnd { partition: i32 },
     /// Delete the history before this offset.
@@ -100,6 +107,7 @@ impl Asker {
         while let Ok(job) = self.jobs.recv() {
             let done = match job {
                 Job::Stop => return,
+                Job::FindInputs { partition, inputs } => self.find_inputs(partition, inputs),
                 Job::LookAtEnd { partition } => self.look_at_end(partition),
                 Job::DeleteHistory { partition, before } => {
                     self.delete_history(partition, before);
@@ -131,11 +139,40 @@ impl Asker {
         }
     }
 
+    /// Finds out where to read on. Tries until a broker answers: without it there is nothing else to do either.
+    fn find_inputs(&self, partition: i32, inputs: [(u32, Option<i64>); 2]) -> Result<(), Closed> {
+        for (topic, (session, position)) in TOPICS.into_iter().zip(inputs) {
+            let name = crate::topics::input(&self.topics, topic);
+            let (low, end) = loop {
+                match self.admin.offsets(name, partition) {
+                    Ok(offsets) => break offsets,
+                    Err(e) if self.inbox.is_closed() => {
+                        tracing::debug!(partition, kafka.error = %e, "stopping");
+                        return Err(Closed);
+                    }
+                    Err(e) => {
+                        tracing::warn!(partition, kafka.topic = &**name, kafka.error = %e, "inputs can't be opened yet");
+                        std::thread::park_timeout(RETRY_EVERY);
+                    }
+                }
+            };
+            let next = position.unwrap_or(low);
+            self.inbox.push(if (low..=end).contains(&next) {
+                Message::Found { topic, partition, session, next, end }
+            } else {
+                let reason = format!(
+                    "the history says that {name} partition {partition} is to be read on from offset {next}, but the topic \
+                     holds {low} to {end}: records were deleted before they were read, or the topic was made anew. Restore \
+                     the topic, or accept the loss as docs/operations.md says"
+                );
+                Message::OutOfRange { partition, session, topic, reason }
+            })?;
+        }
+        Ok(())
+    }
+
     fn look_at_end(&self, partition: i32) -> Result<(), Closed> {
-        match self
-            .consumer
-            .fetch_watermarks(&self.topics.history, partition, REQUEST_TIMEOUT)
-        {
+        match self.admin.offsets(&self.topics.history, partition) {
             Ok((_, next)) => self.inbox.push(Message::Input {
                 partition,
                 input: Input::HistoryEnd { next },

@@ -4,7 +4,7 @@ use crossbeam_channel::{Receiver, bounded};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 /// Sends a client's own log lines to `tracing`.
@@ -43,6 +43,9 @@ pub fn log(role: &str, level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// An error of a whole client; librdkafka goes on trying by itself.
 pub fn log_error(role: &str, error: &KafkaError, reason: &str) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        return; // not an error, and frequent
+    }
     tracing::debug!(kafka.client = role, kafka.error = %error, "{reason}");
 }
 

@@ -183,12 +183,21 @@ impl Driver {
                 }
             }
             Message::Input { partition, input } => self.tell(partition, input, now_ms),
-            Message::Opened {
+            Message::Found {
                 topic,
                 partition,
                 session,
+                next,
                 end,
-            } => self.on_opened(topic, partition, session, end, now_ms),
+            } => {
+                let open = reader::Command::Open {
+                    partition,
+                    session,
+                    next,
+                    end,
+                };
+                self.on_found(topic, open, now_ms);
+            }
             Message::OutOfRange {
                 partition,
                 session,
@@ -234,14 +243,16 @@ impl Driver {
         true
     }
 
-    fn on_opened(
-        &mut self,
-        topic: InputTopic,
-        partition: i32,
-        session: u32,
-        end: i64,
-        now_ms: i64,
-    ) {
+    fn on_found(&mut self, topic: InputTopic, open: reader::Command, now_ms: i64) {
+        let reader::Command::Open {
+            partition,
+            session,
+            end,
+            ..
+        } = open
+        else {
+            return;
+        };
         let Some(lane) = self.lanes.get_mut(partition as usize) else {
             return;
         };
@@ -250,6 +261,7 @@ impl Driver {
             return;
         }
         feed.opened(end);
+        self.performer.reader(topic).send(open);
         if let [Some(completions_end), Some(requests_end)] =
             [lane.feeds[0].end(), lane.feeds[1].end()]
         {

@@ -6,9 +6,8 @@
 use crate::client::Logged;
 use crate::config::Config;
 use crate::inbox::{Closed, Inbox, Message};
-use crate::limits::{
-    CHUNK_RECORDS_MAX, HISTORY_PART_BYTES_MAX, POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY,
-};
+use crate::limits::{CHUNK_RECORDS_MAX, HISTORY_PART_BYTES_MAX, POLL_EVERY, RETRY_EVERY};
+use crate::topics::Admin;
 use baton_engine::ports::ReadFrom;
 use baton_engine::{Checkpoints, Input};
 use bytes::Bytes;
@@ -45,6 +44,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(30);
 pub struct HistoryReader {
     topic: Arc<str>,
     consumer: BaseConsumer<Logged>,
+    admin: Arc<Admin>,
     jobs: Receiver<Job>,
     inbox: Arc<Inbox>,
     checkpoints: Arc<dyn Checkpoints>,
@@ -63,16 +63,20 @@ struct Read<'a> {
 impl HistoryReader {
     pub fn new(
         config: &Config,
+        admin: Arc<Admin>,
         jobs: Receiver<Job>,
         inbox: Arc<Inbox>,
         checkpoints: Arc<dyn Checkpoints>,
     ) -> KafkaResult<Self> {
         // Records that are gone at the front were restated (R14): a reader begins at the first that is there.
-        let settings = config.consumer("history-reader", "read_uncommitted", "earliest");
+        let mut settings = config.consumer("history-reader", "read_uncommitted", "earliest");
+        // Nothing is tailed here: a fetch that waits at the end of one partition would only delay the next read.
+        settings.set("fetch.wait.max.ms", "10");
         let consumer = BaseConsumer::from_config_and_context(&settings, Logged("history-reader"))?;
         Ok(Self {
             topic: config.topics().history,
             consumer,
+            admin,
             jobs,
             inbox,
             checkpoints,
@@ -163,18 +167,14 @@ impl HistoryReader {
     fn settled_end(&self, read: &Read<'_>) -> Result<(i64, i64), String> {
         let give_up = Instant::now() + STALLED_AFTER;
         loop {
-            let problem =
-                match self
-                    .consumer
-                    .fetch_watermarks(&self.topic, read.partition, REQUEST_TIMEOUT)
-                {
-                    Ok((low, end)) if end > read.through => return Ok((low, end)),
-                    Ok((_, end)) => format!(
-                        "the log ends at {end}, but offset {} was acknowledged",
-                        read.through
-                    ),
-                    Err(e) => e.to_string(),
-                };
+            let problem = match self.admin.offsets(&self.topic, read.partition) {
+                Ok((low, end)) if end > read.through => return Ok((low, end)),
+                Ok((_, end)) => format!(
+                    "the log ends at {end}, but offset {} was acknowledged",
+                    read.through
+                ),
+                Err(e) => e.to_string(),
+            };
             if Instant::now() >= give_up || read.is_void() {
                 return Err(problem);
             }

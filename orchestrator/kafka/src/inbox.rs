@@ -35,11 +35,12 @@ pub enum Message {
         topic: InputTopic,
         records: Vec<Read>,
     },
-    /// An input partition is open, and ends there now.
-    Opened {
+    /// Where an input partition is to be read from, and where it ends now.
+    Found {
         topic: InputTopic,
         partition: i32,
         session: u32,
+        next: i64,
         end: i64,
     },
     /// An input partition can't be read where it should.
@@ -154,6 +155,10 @@ impl Inbox {
     pub fn close(&self) {
         self.lock().closed = true;
         self.room.notify_all();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -134,17 +134,14 @@ impl Performer {
                 completions,
                 requests,
             } => {
-                for (topic, position) in [
-                    (InputTopic::Completions, completions),
-                    (InputTopic::Requests, requests),
-                ] {
-                    let session = lane.feeds[index(topic)].open(position);
-                    self.reader(topic).send(reader::Command::Open {
-                        partition,
-                        session,
-                        position,
-                    });
+                let positions = [completions, requests];
+                let mut inputs = [(0, None); 2];
+                for i in 0..2 {
+                    inputs[i] = (lane.feeds[i].open(positions[i]), positions[i]);
                 }
+                self.ways
+                    .asker
+                    .send(asker::Job::FindInputs { partition, inputs });
             }
             Action::CloseInputs => {
                 for topic in crate::driver::TOPICS {

@@ -21,11 +21,12 @@ use std::time::Instant;
 /// What the driver asks of a reader.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Begin reading a partition; an earlier session of it ends.
+    /// Begin reading a partition at `next`, of which it is known that it ends at `end` now; an earlier session of it ends.
     Open {
         partition: i32,
         session: u32,
-        position: Option<i64>,
+        next: i64,
+        end: i64,
     },
     /// Stop reading it.
     Close { partition: i32 },
@@ -130,17 +131,19 @@ impl Reader {
             Command::Open {
                 partition,
                 session,
-                position,
+                next,
+                end,
             } => {
                 self.close(partition);
-                if let Err(e) = self.open(partition, session, position) {
+                if let Err(e) = self.open(partition, session, next, end) {
                     tracing::warn!(partition, kafka.topic = &*self.name, kafka.error = %e, "inputs can't be opened yet");
                     self.to_open.push((
                         Instant::now() + RETRY_EVERY,
                         Command::Open {
                             partition,
                             session,
-                            position,
+                            next,
+                            end,
                         },
                     ));
                 }
@@ -159,27 +162,7 @@ impl Reader {
         true
     }
 
-    fn open(&mut self, partition: i32, session: u32, position: Option<i64>) -> KafkaResult<()> {
-        let (low, end) = self
-            .consumer
-            .fetch_watermarks(&self.name, partition, REQUEST_TIMEOUT)?;
-        let next = position.unwrap_or(low);
-        if next < low || next > end {
-            let reason = format!(
-                "the history says that {} partition {partition} is to be read on from offset {next}, but the topic holds \
-                 {low} to {end}: records were deleted before they were read, or the topic was made anew. Restore the topic, or \
-                 accept the loss as docs/operations.md says",
-                self.name
-            );
-            let topic = self.topic;
-            let _stopping = self.inbox.push(Message::OutOfRange {
-                partition,
-                session,
-                topic,
-                reason,
-            });
-            return Ok(());
-        }
+    fn open(&mut self, partition: i32, session: u32, next: i64, end: i64) -> KafkaResult<()> {
         self.consumer
             .incremental_assign(&self.one(partition, Offset::Offset(next)))?;
         self.sessions.insert(
@@ -190,13 +173,6 @@ impl Reader {
                 end: Some(end),
             },
         );
-        let topic = self.topic;
-        let _stopping = self.inbox.push(Message::Opened {
-            topic,
-            partition,
-            session,
-            end,
-        });
         if next == end {
             self.reached_end(partition);
         }

@@ -5,7 +5,7 @@
 
 use crate::client::{Logged, waking_consumer};
 use crate::config::Config;
-use crate::limits::{POLL_EVERY, REGISTRY_TIMEOUT, REQUEST_TIMEOUT};
+use crate::limits::{POLL_EVERY, REGISTRY_TIMEOUT};
 use crate::producer::{Sender, Tag, To};
 use crate::topics::Admin;
 use baton_engine::registry::{Folded, Registry, RegistryError};
@@ -126,10 +126,7 @@ impl RegistryIo {
     }
 
     fn read_to_end(&mut self, answer: ReadAnswer) {
-        match self
-            .consumer
-            .fetch_watermarks(&self.topic, 0, REQUEST_TIMEOUT)
-        {
+        match self.admin.offsets(&self.topic, 0) {
             Ok((_, end)) => self
                 .reads
                 .push((end, Instant::now() + REGISTRY_TIMEOUT, answer)),

@@ -188,6 +188,7 @@ impl Assembly {
         for _ in 0..HISTORY_READERS {
             let reader = HistoryReader::new(
                 &config,
+                admin.clone(),
                 jobs.clone(),
                 inbox.clone(),
                 ports.checkpoints.clone(),

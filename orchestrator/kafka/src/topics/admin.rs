@@ -107,6 +107,15 @@ impl Admin {
         }
     }
 
+    /// The first offset of a partition and the next one to be written (or, behind an open transaction, to be readable).
+    ///
+    /// Asked on this connection, because on a consumer's own the broker would answer only after the fetch that waits there.
+    pub(crate) fn offsets(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+        self.client
+            .inner()
+            .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
+    }
+
     /// How many partitions a topic has; `None` if there is no such topic.
     ///
     /// # Errors

@@ -97,16 +97,16 @@ pub struct Seen(Arc<(Mutex<Vec<Applied>>, Condvar)>);
 
 impl Seen {
     pub fn seen(&self) -> Vec<Applied> {
-        self.0.0.lock().unwrap().clone()
+        self.0.0.lock().expect("no panic elsewhere").clone()
     }
 
     pub fn wait(&self, wanted: impl Fn(&[Applied]) -> bool) {
-        let seen = self.0.0.lock().unwrap();
+        let seen = self.0.0.lock().expect("no panic elsewhere");
         let (seen, late) = self
             .0
             .1
             .wait_timeout_while(seen, PATIENCE, |seen| !wanted(seen))
-            .unwrap();
+            .expect("no panic elsewhere");
         assert!(
             !late.timed_out(),
             "what became effective: {:?}",
@@ -125,7 +125,7 @@ impl Seen {
 
 impl ViewWriter for Seen {
     fn apply(&mut self, batch: Vec<Applied>) {
-        self.0.0.lock().unwrap().extend(batch);
+        self.0.0.lock().expect("no panic elsewhere").extend(batch);
         self.0.1.notify_all();
     }
 
@@ -133,7 +133,7 @@ impl ViewWriter for Seen {
         self.0
             .0
             .lock()
-            .unwrap()
+            .expect("no panic elsewhere")
             .retain(|applied| applied.partition != partition);
     }
 }
