@@ -67,9 +67,16 @@ impl RuntimeHandle {
     /// Waits until the node is ready, up to `timeout`; says whether it is.
     #[must_use]
     pub fn wait_until_ready(&self, timeout: Duration) -> bool {
+        self.wait_until(timeout, |readiness| readiness.ready)
+    }
+
+    /// Waits until the node stands as `wanted`, up to `timeout`; says whether it does.
+    #[must_use]
+    pub fn wait_until(&self, timeout: Duration, wanted: impl Fn(&Readiness) -> bool) -> bool {
+        let usable = || self.inner.slots.iter().all(|slot| slot.is_usable());
         self.inner
             .status
-            .wait(timeout, |state| state.readiness(true).ready)
+            .wait(timeout, |state| wanted(&state.readiness(usable())))
     }
 
     /// Base URL of the node that owns a partition, as far as anybody has said: a hint.

@@ -179,6 +179,49 @@ fn another_number_of_partitions_is_refused() {
 }
 
 #[test]
+fn a_second_node_takes_its_share_and_later_the_whole() {
+    let Some(first) = Life::first("nodes", PARTITIONS) else {
+        return;
+    };
+    let second = first.beside("node-2");
+    let one = |life: &Life| {
+        life.handle
+            .wait_until(PATIENCE, |r| r.ready && r.serving.len() == 1)
+    };
+    assert!(one(&second), "{:?}", second.handle.readiness());
+    assert!(one(&first), "{:?}", first.handle.readiness());
+    let theirs = second.handle.owned()[0];
+    first.until_hinted(theirs, "http://node-2");
+
+    // What is stopped on either side is done once, by whoever owns it.
+    support::produce_stops(&first.topics().requests, 200, PARTITIONS);
+    let names = |a: &&baton_engine::Applied| matches!(a.change, Change::Names(_));
+    let mine = first.handle.owned()[0];
+    let of = |partition| {
+        let belongs = |arn: &String| partition_of(arn.as_bytes(), PARTITIONS) == partition;
+        (0..200).map(support::execution).filter(belongs).count()
+    };
+    let done = |life: &Life, partition| {
+        let on = |a: &&baton_engine::Applied| a.partition == partition;
+        life.views
+            .wait(|seen| seen.iter().filter(names).filter(on).count() == of(partition));
+    };
+    done(&first, mine);
+    done(&second, theirs);
+
+    // A static member that ends keeps its share until its session times out; then the other has it.
+    first.end();
+    let all = |r: &baton_kafka::Readiness| r.ready && r.serving.len() == 2;
+    assert!(
+        second.handle.wait_until(PATIENCE, all),
+        "{:?}",
+        second.handle.readiness()
+    );
+    done(&second, mine);
+    second.end();
+}
+
+#[test]
 fn many_inputs_keep_their_order_and_none_is_lost() {
     let Some(life) = Life::first("many", PARTITIONS) else {
         return;

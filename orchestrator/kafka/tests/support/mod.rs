@@ -61,6 +61,27 @@ impl Life {
         }
     }
 
+    /// Another node of the same cluster, which need not own anything yet.
+    pub fn beside(&self, node: &str) -> Self {
+        let mut config = self.config.clone();
+        config.node = node.into();
+        config.url = format!("http://{node}").into();
+        Self::of(config)
+    }
+
+    /// Waits until this node has heard that `url` owns a partition.
+    pub fn until_hinted(&self, partition: i32, url: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.handle.node_url(partition).as_deref() != Some(url) {
+            assert!(
+                Instant::now() < until,
+                "{:?}",
+                self.handle.node_url(partition)
+            );
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends this life and begins the next.
     pub fn again(self) -> Self {
         let config = self.config.clone();
