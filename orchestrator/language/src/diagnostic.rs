@@ -21,6 +21,7 @@ pub struct Diagnostic {
     pub code: &'static str,
     /// What is wrong and how to mend it.
     pub message: String,
-    /// JSON pointer to the place, such as `/States/Resize/Next`.
+    /// The place as AWS writes it, such as `/States/Route/Choices[0]/Next`; `/` is the whole definition, empty is none. For
+    /// a text that is not JSON, Jackson's source location.
     pub location: String,
 }

@@ -7,17 +7,27 @@
 //! Way in: [`compile`]. Way out: a [`Program`] whose parts evaluate themselves against JSON values.
 
 pub mod choice;
+mod cursor;
+mod definition;
 pub mod diagnostic;
+mod fields;
+mod findings;
+mod intrinsic;
 pub mod limits;
 mod parse;
 pub mod path;
 pub mod program;
 pub mod resource;
+mod states;
 pub mod template;
+mod timestamp;
+mod transitions;
+mod value;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use parse::compile;
+pub use parse::{compile, compile_express};
 pub use program::Program;
+pub use timestamp::timestamp_ms;
 
 /// Why an expression could not be evaluated; becomes the state's error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

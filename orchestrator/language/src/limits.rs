@@ -8,3 +8,28 @@ pub const DEPTH_MAX: usize = 64;
 pub const STATE_NAME_LENGTH_MAX: usize = 80;
 /// Longest wait or timeout, seconds (AWS: 99,999,999).
 pub const SECONDS_MAX: u64 = 99_999_999;
+/// Most errors, and most warnings, reported of one definition; one more than the 100 that AWS returns, so that a caller
+/// can tell that there were more.
+pub const DIAGNOSTICS_MAX: usize = 101;
+/// Most steps of one path.
+pub const PATH_STEPS_MAX: usize = 128;
+/// Most places that one path may look at; `$..*..*` grows fast.
+pub const PATH_NODES_MAX: usize = 100_000;
+/// Deepest nesting of filters in a path, and of brackets in a filter.
+pub const FILTER_DEPTH_MAX: usize = 16;
+/// Deepest nesting of intrinsic calls (AWS: 10).
+pub const INTRINSIC_DEPTH_MAX: usize = 10;
+/// Most values that `States.ArrayRange` makes (AWS: 1,000).
+pub const ARRAY_RANGE_LENGTH_MAX: usize = 1_000;
+/// Longest argument of `States.Base64Encode`, `Base64Decode` and `Hash`, characters (AWS: 10,000).
+pub const INTRINSIC_TEXT_LENGTH_MAX: usize = 10_000;
+/// Longest text that an intrinsic call makes, bytes: well over the largest payload, so only what would fail there fails here.
+pub const INTRINSIC_RESULT_BYTES_MAX: usize = 1_048_576;
+/// Longest name of a task queue, characters: with the prefix it stays within Kafka's 249 for a topic.
+pub const QUEUE_NAME_LENGTH_MAX: usize = 150;
+/// Largest `MaxAttempts` of a retrier (AWS: 99,999,999).
+pub const MAX_ATTEMPTS_MAX: u64 = 99_999_999;
+/// Largest `MaxDelaySeconds` of a retrier (AWS: 31,622,400, 366 days).
+pub const MAX_DELAY_SECONDS_MAX: u64 = 31_622_400;
+/// Largest `MaxConcurrency` of a Map.
+pub const MAX_CONCURRENCY_MAX: u64 = 99_999_999;

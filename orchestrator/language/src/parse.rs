@@ -1,11 +1,307 @@
-//! From text to program.
+//! From text to program: the way through the whole definition.
+//!
+//! Owns: scopes (the machine, branches, processors), the numbering of states, names, and the query language in force. Each
+//! kind of state is read by its own file under `states`.
 
+use crate::definition;
+use crate::fields::Fields;
+use crate::findings::{Findings, Place};
+use crate::limits;
+use crate::program::{State, StateId};
+use crate::states::{self, nested_scopes};
+use crate::transitions;
+use crate::value::kind;
 use crate::{Diagnostic, Program};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Compiles a definition.
 ///
 /// # Errors
 /// All findings at once, in the order of the text; at least one of them an error.
-pub fn compile(_definition: &str) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
-    todo!()
+pub fn compile(definition: &str) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
+    compile_as(definition, false)
+}
+
+/// Compiles the definition of an Express machine: as [`compile`], and what Express machines can't do is refused.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_express(definition: &str) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
+    compile_as(definition, true)
+}
+
+fn compile_as(
+    definition: &str,
+    is_express: bool,
+) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let value = definition::read(definition).map_err(|diagnostic| vec![diagnostic])?;
+    let mut compiler = Compiler {
+        findings: Findings::new(&value),
+        states: Vec::new(),
+        names: BTreeSet::new(),
+        reads_context: false,
+        is_express,
+        is_jsonata: false,
+        jsonata_place: None,
+    };
+    let machine = compiler.machine(&value);
+    compiler.finish(machine)
+}
+
+/// What is gathered on the way.
+pub(crate) struct Compiler<'v> {
+    /// What is wrong.
+    pub findings: Findings<'v>,
+    /// States by id; `None` where one is faulty.
+    states: Vec<Option<State>>,
+    /// Names of all scopes.
+    names: BTreeSet<&'v str>,
+    /// Whether anything reads `$$`.
+    pub reads_context: bool,
+    /// Whether the machine is an Express one.
+    pub is_express: bool,
+    /// Whether the machine's `QueryLanguage` is JSONata.
+    is_jsonata: bool,
+    /// Where JSONata is first asked for.
+    jsonata_place: Option<String>,
+}
+
+/// The scope that a state is in: how its siblings are numbered.
+pub(crate) struct Siblings<'v> {
+    ids: BTreeMap<&'v str, StateId>,
+    /// How many scopes are around it.
+    pub depth: usize,
+}
+
+impl Siblings<'_> {
+    /// The id of a name; an unknown one is reported by `transitions`.
+    pub fn id(&self, name: &str) -> Option<StateId> {
+        self.ids.get(name).copied()
+    }
+}
+
+const MACHINE_FIELDS: &[&str] = &[
+    "Comment",
+    "StartAt",
+    "States",
+    "Version",
+    "TimeoutSeconds",
+    "QueryLanguage",
+];
+const SCOPE_FIELDS: &[&str] = &["Comment", "StartAt", "States", "ProcessorConfig"];
+
+impl<'v> Compiler<'v> {
+    fn machine(&mut self, value: &'v Value) -> Option<(StateId, Option<u64>)> {
+        let place = Place::root();
+        let Some(object) = value.as_object() else {
+            self.findings.invalid(
+                &place,
+                format!("Expected value of type Object, found {}", kind(value)),
+            );
+            return None;
+        };
+        let fields = Fields::new(object, &place);
+        fields.refuse_unknown(&[MACHINE_FIELDS], &mut self.findings);
+        fields.text("Comment", &mut self.findings);
+        if fields
+            .text("Version", &mut self.findings)
+            .is_some_and(|version| version != "1.0")
+        {
+            self.findings.invalid(
+                &place.field("Version"),
+                "The only version of the language is '1.0'".to_owned(),
+            );
+        }
+        let timeout_s = fields.integer(
+            "TimeoutSeconds",
+            1..=limits::SECONDS_MAX,
+            &mut self.findings,
+        );
+        self.is_jsonata = self.query_language(fields) == Some("JSONata");
+        let start = self.scope(object, &place, 0, 0)?;
+        Some((start, timeout_s))
+    }
+
+    /// The query language that this object asks for; JSONata is noted, to be refused if nothing else is wrong.
+    fn query_language<'f>(&mut self, fields: Fields<'f>) -> Option<&'f str> {
+        let language = fields.text("QueryLanguage", &mut self.findings)?;
+        let at = fields.place.field("QueryLanguage");
+        match language {
+            "JSONata" => {
+                self.jsonata_place.get_or_insert_with(|| at.to_string());
+            }
+            "JSONPath" => {}
+            _ => self.findings.invalid(
+                &at,
+                format!("'{language}' is not a query language: use 'JSONPath' or 'JSONata'"),
+            ),
+        }
+        Some(language)
+    }
+
+    /// Reads a Parallel branch or a Map processor, whose first state has the number `first`.
+    pub fn nested_scope(
+        &mut self,
+        value: &'v Value,
+        place: &Place<'_>,
+        first: usize,
+        depth: usize,
+    ) -> Option<StateId> {
+        let Some(object) = value.as_object() else {
+            self.findings.invalid(
+                place,
+                format!("Expected value of type Object, found {}", kind(value)),
+            );
+            return None;
+        };
+        if depth > limits::DEPTH_MAX {
+            self.findings.invalid(
+                place,
+                format!("Scopes can be nested at most {} deep", limits::DEPTH_MAX),
+            );
+            return None;
+        }
+        let fields = Fields::new(object, place);
+        fields.refuse_unknown(&[SCOPE_FIELDS], &mut self.findings);
+        fields.text("Comment", &mut self.findings);
+        self.scope(object, place, first, depth)
+    }
+
+    /// Reads the states of a scope, numbered from `first` in the order of the text, and says where it starts.
+    fn scope(
+        &mut self,
+        object: &'v Map<String, Value>,
+        place: &Place<'_>,
+        first: usize,
+        depth: usize,
+    ) -> Option<StateId> {
+        let fields = Fields { object, place };
+        fields.require(&["StartAt", "States"], &mut self.findings);
+        let start = fields.text("StartAt", &mut self.findings);
+        fields.object("States", &mut self.findings)?;
+        // From the object itself, which lives longer than the place that `fields` knows.
+        let states = object.get("States").and_then(Value::as_object)?;
+        if states.is_empty() {
+            self.findings
+                .invalid(&place.field("States"), "Value cannot be empty".to_owned());
+        }
+        transitions::check(object, states, place, &mut self.findings);
+        let mut ids = BTreeMap::new();
+        let mut next = first;
+        for (name, state) in states {
+            ids.insert(name.as_str(), StateId(next as u32));
+            next += count_states(state);
+        }
+        if self.states.len() < next {
+            self.states.resize_with(next, || None);
+        }
+        let siblings = Siblings { ids, depth };
+        let states_place = place.field("States");
+        for (name, state) in states {
+            let place = states_place.field(name);
+            self.name(name, &place);
+            let id = siblings.id(name)?;
+            self.states[id.0 as usize] = self.state(name, state, &place, id, &siblings);
+        }
+        siblings.id(start?)
+    }
+
+    fn name(&mut self, name: &'v str, place: &Place<'_>) {
+        if !self.names.insert(name) {
+            self.findings.error(
+                "DUPLICATE_STATE_NAME",
+                place,
+                format!("Duplicate State name: {name}"),
+            );
+        }
+        if name.is_empty() || name.chars().count() > limits::STATE_NAME_LENGTH_MAX {
+            let message = format!(
+                "The name of a state must have 1 to {} characters",
+                limits::STATE_NAME_LENGTH_MAX
+            );
+            self.findings.invalid(place, message);
+        }
+    }
+
+    fn state(
+        &mut self,
+        name: &'v str,
+        state: &'v Value,
+        place: &Place<'_>,
+        id: StateId,
+        siblings: &Siblings<'v>,
+    ) -> Option<State> {
+        let Some(object) = state.as_object() else {
+            self.findings.invalid(
+                place,
+                format!("Expected value of type Object, found {}", kind(state)),
+            );
+            return None;
+        };
+        let language = self.query_language(Fields { object, place });
+        if self.is_jsonata && language == Some("JSONPath") {
+            let message =
+                "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine"
+                    .to_owned();
+            self.findings.invalid(place, message);
+            return None;
+        }
+        if self.is_jsonata || language == Some("JSONata") {
+            return None;
+        }
+        states::parse(self, name, object, Fields { object, place }, id, siblings)
+    }
+
+    fn finish(
+        mut self,
+        machine: Option<(StateId, Option<u64>)>,
+    ) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
+        if let (false, Some(location)) = (self.findings.has_errors(), self.jsonata_place.take()) {
+            let message =
+                "The query language 'JSONata' isn't supported yet: use 'JSONPath'".to_owned();
+            self.findings
+                .error_at("SCHEMA_VALIDATION_FAILED", location, message);
+        }
+        let states: Option<Vec<State>> = self.states.into_iter().collect();
+        match (self.findings.has_errors(), machine, states) {
+            (false, Some((start, timeout_s)), Some(states)) => {
+                let program = Program {
+                    start,
+                    timeout_s,
+                    states,
+                    reads_context: self.reads_context,
+                };
+                Ok((program, self.findings.into_sorted()))
+            }
+            (true, ..) => Err(self.findings.into_sorted()),
+            (false, ..) => {
+                let message =
+                    "The definition can't be read, for a reason that is a fault of this program"
+                        .to_owned();
+                self.findings.invalid(&Place::root(), message);
+                Err(self.findings.into_sorted())
+            }
+        }
+    }
+}
+
+/// How many states there are in this one: itself and those of its scopes.
+fn count_states(state: &Value) -> usize {
+    let nested = nested_scopes(state).filter_map(|scope| scope.get("States")?.as_object());
+    1 + nested
+        .flat_map(Map::values)
+        .map(count_states)
+        .sum::<usize>()
+}
+
+/// How many states there are in this scope.
+pub(crate) fn count_scope(scope: &Value) -> usize {
+    scope
+        .get("States")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Map::values)
+        .map(count_states)
+        .sum()
 }

@@ -6,9 +6,10 @@
 
 use crate::choice::Rule;
 use crate::path::{Path, ReferencePath};
-use crate::resource::Resource;
+use crate::resource::{Resource, lambda_queue};
 use crate::template::Template;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Index into [`Program::states`].
@@ -191,9 +192,73 @@ impl Program {
         &self.states[id.0 as usize]
     }
 
+    /// The task queues that are known from the definition alone, sorted, each once; so that their topics can be made
+    /// when it is stored. A `lambda:invoke` counts if its `FunctionName` is written down.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Arc<str>> {
+        let queues: BTreeSet<Arc<str>> = self.states.iter().filter_map(State::queue).collect();
+        queues.into_iter().collect()
+    }
+
     /// The id of the state with this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<StateId> {
-        self.states.iter().position(|s| &*s.name == name).map(|i| StateId(i as u32))
+        self.states
+            .iter()
+            .position(|s| &*s.name == name)
+            .map(|i| StateId(i as u32))
+    }
+}
+
+impl State {
+    /// The task queue of a Task state, if it doesn't depend on the data.
+    #[must_use]
+    pub fn queue(&self) -> Option<Arc<str>> {
+        let StateKind::Task(task) = &self.kind else {
+            return None;
+        };
+        let by_parameters = || lambda_queue(self.parameters.as_ref()?.fixed_text("FunctionName")?);
+        task.resource.queue.clone().or_else(by_parameters)
+    }
+}
+
+impl StateKind {
+    /// Whether any path, template or rule of its own reads the context object.
+    pub(crate) fn reads_context(&self) -> bool {
+        let numbers = |sources: &[Option<&SecondsSource>]| {
+            sources
+                .iter()
+                .flatten()
+                .any(|source| matches!(source, SecondsSource::Path(path) if path.reads_context()))
+        };
+        match self {
+            Self::Pass { .. }
+            | Self::Succeed
+            | Self::Parallel { .. }
+            | Self::Wait(WaitFor::Timestamp(_)) => false,
+            Self::Task(task) => numbers(&[task.timeout.as_ref(), task.heartbeat.as_ref()]),
+            Self::Choice { rules, .. } => rules.iter().any(|branch| branch.rule.reads_context()),
+            Self::Wait(WaitFor::Seconds(source)) => numbers(&[Some(source)]),
+            Self::Wait(WaitFor::TimestampPath(path)) => path.reads_context(),
+            Self::Fail { error, cause } => {
+                let texts = [error, cause].into_iter().flatten();
+                texts
+                    .into_iter()
+                    .any(|source| matches!(source, TextSource::Path(path) if path.reads_context()))
+            }
+            Self::Map(map) => {
+                let tolerated = [
+                    map.tolerated_failure_count.as_ref(),
+                    map.tolerated_failure_percentage.as_ref(),
+                ];
+                map.items_path.reads_context()
+                    || map
+                        .item_selector
+                        .as_ref()
+                        .is_some_and(Template::reads_context)
+                    || numbers(&[Some(&map.max_concurrency)])
+                    || numbers(&tolerated)
+            }
+        }
     }
 }

@@ -1,19 +1,255 @@
 //! Payload templates: `Parameters`, `ResultSelector`, `ItemSelector`.
+//!
+//! Owns: which fields of a template are taken from the data (those whose name ends with `.$`) and how it is filled.
 
 use crate::EvalError;
-use crate::path::Scope;
-use serde_json::Value;
+use crate::path::{Path, Scope};
+use serde_json::{Map, Value};
 
 /// A parsed payload template.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Template {}
+pub struct Template {
+    root: Node,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    /// Holds no path.
+    Fixed(Value),
+    /// `"name.$": path`
+    Path { field: Box<str>, path: Path },
+    /// Some field beneath holds a path.
+    Object(Vec<(Box<str>, Node)>),
+    /// Some item beneath holds a path.
+    Array(Vec<Node>),
+}
+
+/// What is wrong with a template: the names and indexes that lead to the place, and a sentence.
+pub(crate) struct TemplateError {
+    /// Keys from the template's root, outermost first.
+    pub trail: Vec<Key>,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A field or an item.
+#[derive(Clone)]
+pub(crate) enum Key {
+    /// Of an object.
+    Field(Box<str>),
+    /// Of an array.
+    Item(usize),
+}
 
 impl Template {
+    /// Parses a template; `Err` holds all that is wrong with it, in order. The JSON reader has bounded its nesting.
+    pub(crate) fn parse(template: &Value) -> Result<Self, Vec<TemplateError>> {
+        let mut errors = Vec::new();
+        let root = parse_node(template, &mut errors);
+        if errors.is_empty() {
+            Ok(Self { root })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Whether any path of it reads the context object.
+    #[must_use]
+    pub fn reads_context(&self) -> bool {
+        self.root.reads_context()
+    }
+
+    /// The text that a field of the outermost object always has; `None` if it depends on the data.
+    #[must_use]
+    pub fn fixed_text(&self, field: &str) -> Option<&str> {
+        match &self.root {
+            Node::Fixed(value) => value.get(field)?.as_str(),
+            Node::Object(fields) => fields.iter().find_map(|(name, node)| match node {
+                Node::Fixed(Value::String(text)) if **name == *field => Some(&**text),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
     /// Fills the template.
     ///
     /// # Errors
     /// `States.ParameterPathFailure` when a path of it finds nothing; `States.IntrinsicFailure`.
-    pub fn render(&self, _scope: Scope<'_>) -> Result<Value, EvalError> {
-        todo!()
+    pub fn render(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
+        self.root.render(scope)
+    }
+}
+
+impl Node {
+    fn reads_context(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Path { path, .. } => path.reads_context(),
+            Self::Object(fields) => fields.iter().any(|(_, node)| node.reads_context()),
+            Self::Array(items) => items.iter().any(Self::reads_context),
+        }
+    }
+
+    fn render(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
+        match self {
+            Self::Fixed(value) => Ok(value.clone()),
+            Self::Path { field, path } => match path.find(scope)? {
+                Some(found) => Ok(found.into_owned()),
+                None => Err(EvalError {
+                    error: "States.ParameterPathFailure",
+                    cause: format!(
+                        "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
+                        path.text(),
+                        scope.input
+                    ),
+                }),
+            },
+            Self::Object(fields) => {
+                let mut object = Map::with_capacity(fields.len());
+                for (name, node) in fields {
+                    object.insert(name.to_string(), node.render(scope)?);
+                }
+                Ok(Value::Object(object))
+            }
+            Self::Array(items) => items.iter().map(|item| item.render(scope)).collect(),
+        }
+    }
+}
+
+fn parse_node(template: &Value, errors: &mut Vec<TemplateError>) -> Node {
+    match template {
+        Value::Object(object) => {
+            let fields = object
+                .iter()
+                .map(|(name, value)| parse_field(object, name, value, errors))
+                .collect::<Vec<_>>();
+            let is_fixed = fields
+                .iter()
+                .all(|(_, node)| matches!(node, Node::Fixed(_)));
+            if is_fixed {
+                Node::Fixed(template.clone())
+            } else {
+                Node::Object(fields)
+            }
+        }
+        Value::Array(array) => {
+            let items = array
+                .iter()
+                .enumerate()
+                .map(|(i, item)| within(Key::Item(i), errors, |e| parse_node(item, e)));
+            let items = items.collect::<Vec<_>>();
+            let is_fixed = items.iter().all(|node| matches!(node, Node::Fixed(_)));
+            if is_fixed {
+                Node::Fixed(template.clone())
+            } else {
+                Node::Array(items)
+            }
+        }
+        _ => Node::Fixed(template.clone()),
+    }
+}
+
+fn parse_field(
+    object: &Map<String, Value>,
+    name: &str,
+    value: &Value,
+    errors: &mut Vec<TemplateError>,
+) -> (Box<str>, Node) {
+    let Some(target) = name.strip_suffix(".$") else {
+        return (
+            name.into(),
+            within(Key::Field(name.into()), errors, |e| parse_node(value, e)),
+        );
+    };
+    let parsed = match value {
+        _ if object.contains_key(target) => Err(format!("the field '{target}' is there twice, as '{target}' and '{name}'")),
+        Value::String(text) => Path::parse_or_call(text).map_err(|why| {
+            format!("The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call: {why}")
+        }),
+        _ => Err(format!("The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call")),
+    };
+    let node = match parsed {
+        Ok(path) => Node::Path {
+            field: name.into(),
+            path,
+        },
+        Err(message) => {
+            errors.push(TemplateError {
+                trail: vec![Key::Field(name.into())],
+                message,
+            });
+            Node::Fixed(Value::Null)
+        }
+    };
+    (target.into(), node)
+}
+
+/// Puts `key` before the trail of every error that `parse` finds.
+fn within(
+    key: Key,
+    errors: &mut Vec<TemplateError>,
+    parse: impl FnOnce(&mut Vec<TemplateError>) -> Node,
+) -> Node {
+    let mut inner = Vec::new();
+    let node = parse(&mut inner);
+    errors.extend(inner.into_iter().map(|mut error| {
+        error.trail.insert(0, key.clone());
+        error
+    }));
+    node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn render(template: Value) -> Result<Value, String> {
+        let input = json!({"a": 1, "b": [2]});
+        let context = json!({"Task": {"Token": "t"}});
+        let Ok(template) = Template::parse(&template) else {
+            return Err("refused".to_owned());
+        };
+        template
+            .render(Scope {
+                input: &input,
+                context: &context,
+            })
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn paths_are_filled_in_and_the_rest_stays() {
+        let template = json!({"x.$": "$.a", "y": ["$.a", {"z.$": "$.b[0]"}], "t.$": "$$.Task.Token", "n": {"m": null}});
+        assert_eq!(
+            render(template),
+            Ok(json!({"x": 1, "y": ["$.a", {"z": 2}], "t": "t", "n": {"m": null}}))
+        );
+        assert_eq!(render(json!("$.a")), Ok(json!("$.a")));
+    }
+
+    #[test]
+    fn a_missing_value_names_path_field_and_input() {
+        let cause = "States.ParameterPathFailure: The JSONPath '$.c' specified for the field 'x.$' could not be found in the \
+                     input '{\"a\":1,\"b\":[2]}'";
+        assert_eq!(render(json!({"x.$": "$.c"})), Err(cause.to_owned()));
+    }
+
+    #[test]
+    fn wrong_templates_are_refused_and_all_errors_found() {
+        let errors =
+            Template::parse(&json!({"a.$": 1, "b": {"c.$": "no path"}, "d": 1, "d.$": "$"})).err();
+        assert_eq!(errors.map(|e| e.len()), Some(3));
+    }
+
+    #[test]
+    fn what_is_fixed_is_known() {
+        let template = Template::parse(&json!({"FunctionName": "f", "Payload.$": "$$"})).ok();
+        assert_eq!(
+            template.as_ref().and_then(|t| t.fixed_text("FunctionName")),
+            Some("f")
+        );
+        assert_eq!(template.map(|t| t.reads_context()), Some(true));
     }
 }

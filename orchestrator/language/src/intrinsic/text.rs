@@ -1,0 +1,104 @@
+//! Intrinsic functions on texts.
+
+use super::text_of;
+use crate::limits;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// `States.Format`: each `{}` of the template becomes the next argument.
+pub(super) fn format(template: &Value, arguments: &[Value]) -> Result<Value, String> {
+    let mut text = String::new();
+    let mut arguments = arguments.iter();
+    let mut rest = text_of(template)?.chars().peekable();
+    while let Some(c) = rest.next() {
+        match (c, rest.peek()) {
+            ('\\', Some(escaped @ ('{' | '}' | '\\' | '\''))) => {
+                text.push(*escaped);
+                rest.next();
+            }
+            ('{', Some('}')) => {
+                rest.next();
+                let argument = arguments
+                    .next()
+                    .ok_or("there are more '{}' than arguments")?;
+                show(argument, &mut text);
+            }
+            _ => text.push(c),
+        }
+        if text.len() > limits::INTRINSIC_RESULT_BYTES_MAX {
+            return Err(format!(
+                "the text is longer than {} bytes",
+                limits::INTRINSIC_RESULT_BYTES_MAX
+            ));
+        }
+    }
+    if arguments.next().is_some() {
+        return Err("there are more arguments than '{}'".to_owned());
+    }
+    Ok(Value::String(text))
+}
+
+/// Writes a value as AWS's `States.Format` does: objects as `{name=value, ...}`.
+fn show(value: &Value, text: &mut String) {
+    let mut separator = "";
+    match value {
+        Value::String(inner) => text.push_str(inner),
+        Value::Array(items) => {
+            text.push('[');
+            for item in items {
+                text.push_str(separator);
+                show(item, text);
+                separator = ", ";
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            text.push('{');
+            for (name, field) in fields {
+                text.push_str(separator);
+                text.push_str(name);
+                text.push('=');
+                show(field, text);
+                separator = ", ";
+            }
+            text.push('}');
+        }
+        other => text.push_str(&other.to_string()),
+    }
+}
+
+/// `States.StringSplit`: at any of the characters of `splitters`; empty parts are left out, as AWS does.
+pub(super) fn split(text: &Value, splitters: &Value) -> Result<Value, String> {
+    let splitters = text_of(splitters)?;
+    let parts = text_of(text)?
+        .split(|c| splitters.contains(c))
+        .filter(|part| !part.is_empty());
+    Ok(parts.map(Value::from).collect())
+}
+
+/// `States.Base64Encode`.
+pub(super) fn base64_encode(text: &Value) -> Result<Value, String> {
+    Ok(Value::String(STANDARD.encode(short_text(text)?)))
+}
+
+/// `States.Base64Decode`.
+pub(super) fn base64_decode(text: &Value) -> Result<Value, String> {
+    let bytes = STANDARD
+        .decode(short_text(text)?)
+        .map_err(|why| format!("the text is not Base64: {why}"))?;
+    String::from_utf8(bytes)
+        .map(Value::String)
+        .map_err(|_| "the decoded bytes are not UTF-8".to_owned())
+}
+
+fn short_text(value: &Value) -> Result<&str, String> {
+    let text = text_of(value)?;
+    if text.chars().count() > limits::INTRINSIC_TEXT_LENGTH_MAX {
+        return Err(format!(
+            "the text is longer than {} characters",
+            limits::INTRINSIC_TEXT_LENGTH_MAX
+        ));
+    }
+    Ok(text)
+}

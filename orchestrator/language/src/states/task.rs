@@ -1,0 +1,86 @@
+//! Task: has work done by a worker.
+
+use super::Draft;
+use crate::limits;
+use crate::program::{SecondsSource, StateKind, Task};
+use crate::resource::Resource;
+
+pub(super) const FIELDS: &[&str] = &[
+    "Resource",
+    "TimeoutSeconds",
+    "TimeoutSecondsPath",
+    "HeartbeatSeconds",
+    "HeartbeatSecondsPath",
+];
+
+pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
+    let timeout = draft.number(
+        "TimeoutSeconds",
+        "TimeoutSecondsPath",
+        1..=limits::SECONDS_MAX,
+    );
+    let heartbeat = draft.number(
+        "HeartbeatSeconds",
+        "HeartbeatSecondsPath",
+        1..=limits::SECONDS_MAX,
+    );
+    if let (Some(SecondsSource::Fixed(timeout)), Some(SecondsSource::Fixed(heartbeat))) =
+        (&timeout, &heartbeat)
+    {
+        if heartbeat >= timeout {
+            let message = format!(
+                "HeartbeatSeconds ({heartbeat}) must be smaller than TimeoutSeconds ({timeout})"
+            );
+            draft
+                .compiler
+                .findings
+                .invalid(&draft.fields.place.field("HeartbeatSeconds"), message);
+        }
+    }
+    let resource = resource(draft)?;
+    Some(StateKind::Task(Task {
+        resource,
+        timeout,
+        heartbeat,
+    }))
+}
+
+fn resource(draft: &mut Draft<'_, '_, '_>) -> Option<Resource> {
+    let fields = draft.fields;
+    let findings = &mut draft.compiler.findings;
+    if !fields.require(&["Resource"], findings) {
+        return None;
+    }
+    let arn = fields.text("Resource", findings)?;
+    let place = fields.place.field("Resource");
+    if draft.compiler.is_express && arn.starts_with("arn:aws:states:::") {
+        // The blank at the end is AWS's.
+        let refused = if arn.ends_with(".waitForTaskToken") {
+            Some("Express state machine does not support '.waitForTaskToken' service integration ")
+        } else if arn.contains(".sync") {
+            Some("Express state machine does not support '.sync' service integration")
+        } else {
+            None
+        };
+        if let Some(message) = refused {
+            findings.invalid(&place, message.to_owned());
+            return None;
+        }
+    }
+    let resource = Resource::parse(arn)
+        .map_err(|why| findings.invalid(&place, why))
+        .ok()?;
+    if &*resource.kind == "lambda" && !names_function(fields.get("Parameters")) {
+        findings.invalid(
+            fields.place,
+            "The field 'FunctionName' is required but was missing".to_owned(),
+        );
+    }
+    Some(resource)
+}
+
+/// Whether the parameters say which function to call.
+fn names_function(parameters: Option<&serde_json::Value>) -> bool {
+    let has = |name| parameters.is_some_and(|parameters| parameters.get(name).is_some());
+    has("FunctionName") || has("FunctionName.$")
+}
