@@ -45,6 +45,9 @@ pub const PAUSE_AFTER: Duration = Duration::from_millis(500);
 pub const INLINE_POLL_MAX: Duration = Duration::from_micros(500);
 /// Wait before a completion that the broker refused is sent again.
 pub const RESEND_AFTER: Duration = Duration::from_secs(1);
+/// After this long without a sign of life a worker's partitions go to the others (`session.timeout.ms`); Kafka's own
+/// default of 45 s leaves the tasks of a killed worker waiting for as long, or twice that with a cooperative rebalance.
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a topic that doesn't exist yet is looked for.
 pub const TOPIC_REFRESH: Duration = Duration::from_secs(1);
 /// Longest wait for the last completions to be acknowledged when a worker stops.

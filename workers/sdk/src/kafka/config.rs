@@ -1,7 +1,8 @@
 //! Settings of the Kafka clients. The reason for each that is not the client's default stands beside it.
 
 use crate::limits::{
-    PREFETCH_KIB, PREFETCH_MESSAGES, PRODUCER_KIB_MAX, PRODUCER_RECORDS_MAX, TOPIC_REFRESH,
+    PREFETCH_KIB, PREFETCH_MESSAGES, PRODUCER_KIB_MAX, PRODUCER_RECORDS_MAX, SESSION_TIMEOUT,
+    TOPIC_REFRESH,
 };
 use rdkafka::ClientConfig;
 
@@ -27,6 +28,10 @@ pub fn queue_consumer(options: &KafkaOptions, group: &str) -> ClientConfig {
         .set("auto.offset.reset", "earliest")
         // A joining or leaving worker takes nothing from the others but what it gets.
         .set("partition.assignment.strategy", "cooperative-sticky")
+        .set(
+            "session.timeout.ms",
+            SESSION_TIMEOUT.as_millis().to_string(),
+        )
         .set("queued.min.messages", PREFETCH_MESSAGES.to_string())
         .set("queued.max.messages.kbytes", PREFETCH_KIB.to_string());
     extend(&mut config, &options.consumer);
