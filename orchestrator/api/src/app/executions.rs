@@ -1,0 +1,104 @@
+//! DescribeExecution, and reading what the views keep of one execution.
+
+use super::error::ApiError;
+use super::remote::{Answer, Request};
+use super::start::other_answer;
+use super::{App, names};
+use baton_engine::Views;
+use baton_schemas::Payload;
+use baton_schemas::history::{Event, EventKind, Failure, HistoryRecord, Restated};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One execution as DescribeExecution shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExecutionView {
+    /// ARN.
+    pub execution: Arc<str>,
+    /// ARN of its machine.
+    pub machine: Arc<str>,
+    /// Revision of its definition.
+    pub revision: u64,
+    /// `RUNNING`, `SUCCEEDED`, ...
+    pub status: Arc<str>,
+    /// When it started, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// When it closed.
+    pub stop_ms: Option<i64>,
+    /// Input.
+    pub input: Option<Payload>,
+    /// Output, if it succeeded.
+    pub output: Option<Payload>,
+    /// Error and cause, if it did not.
+    pub failure: Failure,
+    /// Trace context.
+    pub traceparent: Option<Arc<str>>,
+}
+
+impl App {
+    /// One execution.
+    pub(crate) async fn describe(&self, execution: &str) -> Result<ExecutionView, ApiError> {
+        names::check_execution_arn(execution)?;
+        tracing::Span::current().record("execution.arn", execution);
+        let request = Request::Describe {
+            execution: execution.into(),
+        };
+        match self.at_owner(&request).await? {
+            Answer::Execution(view) => Ok(*view),
+            _ => Err(other_answer()),
+        }
+    }
+}
+
+/// What this node's views have of an execution: the summary, and from its first and last record input and result.
+pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
+    let summary = views.describe(execution)?;
+    let records = views.history(execution).unwrap_or_default();
+    let mut view = ExecutionView {
+        execution: summary.execution,
+        machine: summary.machine,
+        revision: summary.revision,
+        status: summary.status.as_str().into(),
+        start_ms: summary.start_ms,
+        stop_ms: summary.stop_ms,
+        input: None,
+        output: None,
+        failure: Failure::default(),
+        traceparent: None,
+    };
+    let first = records.first().map(|bytes| events_of(bytes));
+    let last = records.last().map(|bytes| events_of(bytes));
+    for (_, event) in first.into_iter().chain(last).flatten().flatten() {
+        match event.kind {
+            EventKind::ExecutionStarted(started) => {
+                view.input = event.data;
+                view.traceparent = started.traceparent;
+            }
+            EventKind::ExecutionSucceeded => view.output = event.data,
+            EventKind::ExecutionFailed(failure)
+            | EventKind::ExecutionAborted(failure)
+            | EventKind::ExecutionTimedOut(failure) => view.failure = failure,
+            _ => {}
+        }
+    }
+    Some(view)
+}
+
+/// The events of one history record with the time of their decision; empty for records without any.
+///
+/// # Errors
+/// When the bytes can't be read as a history record.
+pub fn events_of(bytes: &[u8]) -> Result<Vec<(i64, Event)>, serde_json::Error> {
+    let with_time = |now: i64, events: Vec<Event>| events.into_iter().map(move |e| (now, e));
+    Ok(match HistoryRecord::from_json(bytes)? {
+        HistoryRecord::Transition(step) => with_time(step.now, step.events).collect(),
+        HistoryRecord::Restatement {
+            state: Restated::Execution { transitions, .. },
+            ..
+        } => transitions
+            .into_iter()
+            .flat_map(|step| with_time(step.now, step.events))
+            .collect(),
+        _ => Vec::new(),
+    })
+}

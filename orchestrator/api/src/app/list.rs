@@ -1,0 +1,275 @@
+//! ListExecutions, over the partitions of all nodes.
+//!
+//! Each node lists what it owns; the pages are merged, newest start first. A page's cursor is the last execution shown,
+//! so it means the same whoever owns what by then.
+
+use super::error::ApiError;
+use super::remote::{Answer, Request};
+use super::{App, Parts, names};
+use crate::limits;
+use baton_engine::views::{ListQuery, Summary};
+use baton_machine::Status;
+use baton_schemas::partition::partition_of;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Which executions are wanted; see [`ListQuery`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListRequest {
+    /// Of this machine (ARN).
+    pub machine: Option<Arc<str>>,
+    /// With this status.
+    pub status: Option<Arc<str>>,
+    /// Started at or after, milliseconds since the epoch.
+    pub from_ms: Option<i64>,
+    /// Started before.
+    pub before_ms: Option<i64>,
+    /// Name begins with this.
+    pub name_prefix: Option<Arc<str>>,
+    /// At most this many.
+    pub limit: usize,
+    /// Only what comes after this: `(start_ms, ARN)`.
+    pub after: Option<(i64, Arc<str>)>,
+}
+
+/// One execution of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// ARN.
+    pub execution: Arc<str>,
+    /// ARN of its machine.
+    pub machine: Arc<str>,
+    /// Revision of its definition.
+    pub revision: u64,
+    /// `RUNNING`, `SUCCEEDED`, ...
+    pub status: Arc<str>,
+    /// When it started, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// When it closed.
+    pub stop_ms: Option<i64>,
+}
+
+/// A page.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListAnswer {
+    /// Newest start first.
+    pub executions: Vec<Listed>,
+    /// For [`ListRequest::after`] of the next page; `None` on the last.
+    pub next: Option<(i64, Arc<str>)>,
+    /// Set when a partition has no reachable owner, so that its executions are missing.
+    #[serde(default)]
+    pub incomplete: bool,
+}
+
+impl App {
+    /// A page of executions. A machine that is named must exist.
+    pub(crate) async fn list_executions(
+        &self,
+        request: ListRequest,
+    ) -> Result<ListAnswer, ApiError> {
+        if let Some(machine) = &request.machine {
+            names::check_machine_arn(machine)?;
+            self.existing_machine(machine).await?;
+        }
+        let (mut urls, mut incomplete) = (BTreeSet::new(), false);
+        for partition in 0..self.parts.cluster.partitions() {
+            if !self.parts.cluster.owns(partition) {
+                match self.parts.cluster.owner_url(partition) {
+                    Some(url) if url != self.settings.url => drop(urls.insert(url)),
+                    _ => incomplete = true,
+                }
+            }
+        }
+        let request = Request::List(request);
+        let mut answers = vec![super::local::perform(self, &request).await?];
+        let asked = urls.iter().map(|url| self.ask(url, &request));
+        for (answer, url) in futures::future::join_all(asked)
+            .await
+            .into_iter()
+            .zip(&urls)
+        {
+            match answer {
+                Ok(answer) => answers.push(answer),
+                Err(error) => {
+                    incomplete = true;
+                    tracing::warn!(node.url = %url, %error, "a list lacks the executions of a node");
+                }
+            }
+        }
+        let pages = answers.into_iter().filter_map(|answer| match answer {
+            Answer::List(page) => Some(page),
+            _ => None,
+        });
+        let Request::List(ListRequest { limit, .. }) = request else {
+            return Ok(ListAnswer::default());
+        };
+        let mut merged = merge(pages, limit);
+        merged.incomplete |= incomplete;
+        Ok(merged)
+    }
+}
+
+/// The page from this node's views, without what belongs to partitions that it does not own (any more).
+pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
+    let partitions = parts.cluster.partitions();
+    let status = match request.status.as_deref().map(status_of) {
+        // AWS has a status more, PENDING_REDRIVE, in which nothing ever is here.
+        Some(None) => return ListAnswer::default(),
+        Some(status) => status,
+        None => None,
+    };
+    let mut query = ListQuery {
+        machine: request.machine.clone(),
+        status,
+        started_from_ms: request.from_ms,
+        started_before_ms: request.before_ms,
+        name_prefix: request.name_prefix.clone(),
+        limit: request.limit,
+        after: request.after.clone(),
+    };
+    let mut answer = ListAnswer::default();
+    for _ in 0..limits::LIST_ROUNDS_MAX {
+        let page = parts.views.list(&query);
+        query.after = page
+            .executions
+            .last()
+            .map(|last| (last.start_ms, last.execution.clone()));
+        let more = page.more && query.after.is_some();
+        for summary in page.executions {
+            if answer.executions.len() == request.limit {
+                return with_next(answer);
+            }
+            let partition = partition_of(summary.execution.as_bytes(), partitions);
+            if parts.cluster.owns(partition) {
+                answer.executions.push(listed(summary));
+            }
+        }
+        if !more {
+            return answer;
+        }
+        if answer.executions.len() == request.limit {
+            return with_next(answer);
+        }
+    }
+    answer.next = query.after;
+    answer
+}
+
+/// Merges pages of several nodes into one.
+///
+/// What a node has not shown yet comes after its page's last entry; so nothing after the first such place is shown.
+fn merge(pages: impl Iterator<Item = ListAnswer>, limit: usize) -> ListAnswer {
+    let key = |(start_ms, arn): &(i64, Arc<str>)| (std::cmp::Reverse(*start_ms), arn.clone());
+    let mut all = Vec::new();
+    let mut bound: Option<(i64, Arc<str>)> = None;
+    for page in pages {
+        if let Some(next) = page.next {
+            bound = match bound {
+                Some(old) if key(&old) <= key(&next) => Some(old),
+                _ => Some(next),
+            };
+        }
+        all.extend(page.executions);
+    }
+    all.sort_by_key(|e: &Listed| key(&(e.start_ms, e.execution.clone())));
+    all.dedup_by(|a, b| a.execution == b.execution);
+    if let Some(bound) = &bound {
+        all.retain(|e| key(&(e.start_ms, e.execution.clone())) <= key(bound));
+    }
+    let cut = all.len() > limit;
+    all.truncate(limit);
+    let answer = ListAnswer {
+        executions: all,
+        next: bound,
+        incomplete: false,
+    };
+    if cut { with_next(answer) } else { answer }
+}
+
+/// The page with a cursor behind its last entry.
+fn with_next(mut answer: ListAnswer) -> ListAnswer {
+    answer.next = answer
+        .executions
+        .last()
+        .map(|last| (last.start_ms, last.execution.clone()));
+    answer
+}
+
+fn listed(summary: Summary) -> Listed {
+    Listed {
+        execution: summary.execution,
+        machine: summary.machine,
+        revision: summary.revision,
+        status: summary.status.as_str().into(),
+        start_ms: summary.start_ms,
+        stop_ms: summary.stop_ms,
+    }
+}
+
+/// The status with this name.
+pub fn status_of(text: &str) -> Option<Status> {
+    [
+        Status::Running,
+        Status::Succeeded,
+        Status::Failed,
+        Status::Aborted,
+        Status::TimedOut,
+    ]
+    .into_iter()
+    .find(|status| status.as_str() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(start_ms: i64, name: &str) -> Listed {
+        Listed {
+            execution: name.into(),
+            machine: "m".into(),
+            revision: 1,
+            status: "RUNNING".into(),
+            start_ms,
+            stop_ms: None,
+        }
+    }
+
+    fn names(answer: &ListAnswer) -> Vec<&str> {
+        answer.executions.iter().map(|e| &*e.execution).collect()
+    }
+
+    #[test]
+    fn merging_never_passes_over_what_a_node_has_not_shown() {
+        let full = ListAnswer {
+            executions: vec![entry(9, "a"), entry(7, "b")],
+            next: Some((7, "b".into())),
+            incomplete: false,
+        };
+        let rest = ListAnswer {
+            executions: vec![entry(8, "c"), entry(2, "d")],
+            next: None,
+            incomplete: false,
+        };
+        let merged = merge([full, rest].into_iter(), 10);
+        assert_eq!(names(&merged), ["a", "c", "b"]);
+        assert_eq!(merged.next, Some((7, "b".into())));
+    }
+
+    #[test]
+    fn a_merged_page_is_cut_at_the_limit() {
+        let one = ListAnswer {
+            executions: vec![entry(9, "a"), entry(7, "b")],
+            next: None,
+            incomplete: false,
+        };
+        let two = ListAnswer {
+            executions: vec![entry(8, "c"), entry(2, "d")],
+            next: None,
+            incomplete: false,
+        };
+        let merged = merge([one, two].into_iter(), 2);
+        assert_eq!(names(&merged), ["a", "c"]);
+        assert_eq!(merged.next, Some((8, "c".into())));
+    }
+}

@@ -1,0 +1,134 @@
+//! Answering a request about an execution on the node that owns it.
+//!
+//! Owns: the way from a [`Request`] to this node's owners and views. Must not: look for another node.
+
+use super::error::{ApiError, ErrorCode};
+use super::remote::{Answer, Request, Result, TaskOutcome};
+use super::{App, blocking, executions, history, in_time, list};
+use baton_engine::call::{Call, Reply, StartCall};
+use baton_engine::{Definition, Definitions};
+use baton_schemas::history::Failure;
+use baton_schemas::{Outcome, Payload, TaskToken};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Answers `request` here.
+///
+/// # Errors
+/// The operation's; [`ErrorCode::NotOwner`] when the partition is not this node's.
+pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
+    if let Some(execution) = request.execution() {
+        let partition = app.partition(execution);
+        if !app.parts.cluster.owns(partition) {
+            return Err(ApiError::new(
+                ErrorCode::NotOwner,
+                format!("partition {partition} is not owned by this node"),
+            ));
+        }
+    }
+    match request {
+        Request::Start {
+            execution,
+            revision,
+            input,
+            traceparent,
+        } => start(app, execution, *revision, input, traceparent).await,
+        Request::Stop { execution, failure } => stop(app, execution, failure).await,
+        Request::Complete {
+            execution,
+            token,
+            outcome,
+        } => complete(app, execution, token, outcome).await,
+        Request::Describe { execution } => {
+            let (views, arn) = (app.parts.views.clone(), execution.clone());
+            let found = blocking(move || executions::view(&*views, &arn)).await?;
+            let view = found.ok_or_else(|| ApiError::no_execution(execution))?;
+            Ok(Answer::Execution(Box::new(view)))
+        }
+        Request::History(query) => {
+            let (views, query) = (app.parts.views.clone(), query.clone());
+            let page = blocking(move || history::page(&*views, &query)).await??;
+            Ok(Answer::History(page))
+        }
+        Request::List(request) => {
+            let (parts, request) = (app.parts.clone(), request.clone());
+            let page = blocking(move || list::local_page(&parts, &request)).await?;
+            Ok(Answer::List(page))
+        }
+    }
+}
+
+async fn start(
+    app: &App,
+    execution: &Arc<str>,
+    revision: u64,
+    input: &Payload,
+    traceparent: &Arc<str>,
+) -> Result<Answer> {
+    let call = Call::Start(Box::new(StartCall {
+        execution: execution.clone(),
+        definition: definition(app, revision).await?,
+        input: input.clone(),
+        traceparent: Some(traceparent.clone()),
+    }));
+    match ask_owner(app, execution, call).await? {
+        Reply::Started { start_ms } => Ok(Answer::Started(start_ms)),
+        other => Err(mismatch(&other)),
+    }
+}
+
+async fn stop(app: &App, execution: &Arc<str>, failure: &Failure) -> Result<Answer> {
+    let call = Call::Stop {
+        execution: execution.clone(),
+        failure: failure.clone(),
+    };
+    match ask_owner(app, execution, call).await? {
+        Reply::Stopped { stop_ms } => Ok(Answer::Stopped(stop_ms)),
+        other => Err(mismatch(&other)),
+    }
+}
+
+async fn complete(
+    app: &App,
+    execution: &str,
+    token: &str,
+    outcome: &TaskOutcome,
+) -> Result<Answer> {
+    let outcome = match outcome {
+        TaskOutcome::Succeeded(output) => Outcome::Succeeded(output.clone()),
+        TaskOutcome::Failed(failure) => Outcome::Failed(failure.clone()),
+        TaskOutcome::Heartbeat => Outcome::Heartbeat(None),
+    };
+    let token = TaskToken::from_opaque(token);
+    match ask_owner(app, execution, Call::Complete { token, outcome }).await? {
+        Reply::Completed => Ok(Answer::Completed),
+        other => Err(mismatch(&other)),
+    }
+}
+
+/// The definition of a revision; another node may know it before this one has read so far.
+async fn definition(app: &App, revision: u64) -> Result<Arc<Definition>> {
+    if let Some(definition) = app.parts.registry.revision(revision) {
+        return Ok(definition);
+    }
+    app.read_registry().await?;
+    app.parts.registry.revision(revision).ok_or_else(|| {
+        let message =
+            format!("revision {revision} is not in the registry: do all nodes use one prefix?");
+        ApiError::new(ErrorCode::ServiceUnavailable, message)
+    })
+}
+
+/// Gives a call to the owner of the execution's partition and waits for its answer.
+async fn ask_owner(app: &App, execution: &str, call: Call) -> Result<Reply> {
+    let (answer, answered) = oneshot::channel();
+    let partition = app.partition(execution);
+    let answer = Box::new(move |reply| drop(answer.send(reply)));
+    app.parts.calls.call(partition, call, answer);
+    Ok(in_time("the owner of the execution", answered).await??)
+}
+
+fn mismatch(reply: &Reply) -> ApiError {
+    let message = format!("the owner answered another question: {reply:?}");
+    ApiError::new(ErrorCode::InternalFailure, message)
+}

@@ -1,0 +1,255 @@
+//! Create, update, delete, describe and list state machines.
+
+use super::error::{ApiError, ErrorCode};
+use super::write::Decision;
+use super::{App, names, validate};
+use crate::ids;
+use baton_engine::{Definition, Definitions};
+use baton_schemas::arn::{arn_hash, state_machine_arn};
+use baton_schemas::registry::{RegistryBody, StateMachineEntry};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What CreateStateMachine is given.
+#[derive(Clone, Debug)]
+pub struct NewMachine<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// ASL text.
+    pub definition: &'a str,
+    /// Role ARN, kept for AWS clients.
+    pub role_arn: &'a str,
+    /// `STANDARD` or `EXPRESS`.
+    pub kind: &'a str,
+    /// `loggingConfiguration`, `tracingConfiguration` and `tags` as given.
+    pub settings: Value,
+}
+
+/// What UpdateStateMachine is given; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct MachineUpdate<'a> {
+    /// ASL text.
+    pub definition: Option<&'a str>,
+    /// Role ARN.
+    pub role_arn: Option<&'a str>,
+    /// `loggingConfiguration`.
+    pub logging: Option<Value>,
+    /// `tracingConfiguration`.
+    pub tracing: Option<Value>,
+}
+
+/// Key in the settings: when the machine was last updated, milliseconds since the epoch.
+const UPDATED_MS: &str = "updatedMs";
+/// Keys of settings that decide whether a repeated creation is the same.
+const IDENTITY: [&str; 2] = ["loggingConfiguration", "tracingConfiguration"];
+
+impl App {
+    /// The ARN of the machine `name` on this Baton.
+    pub(crate) fn machine_arn(&self, name: &str) -> Arc<str> {
+        state_machine_arn(&self.settings.region, &self.settings.account, name)
+    }
+
+    /// Creates a machine; returns it and whether it is new. The same name with the same definition, type, logging and
+    /// tracing is the same machine, whatever its role and tags (AWS API reference, CreateStateMachine).
+    pub(crate) async fn create_machine(
+        &self,
+        new: NewMachine<'_>,
+    ) -> Result<(Arc<Definition>, bool), ApiError> {
+        names::check_name(new.name)?;
+        check_logging(&new.settings["loggingConfiguration"])?;
+        let program = validate::checked(new.definition)?;
+        let arn = self.machine_arn(new.name);
+        tracing::Span::current().record("state_machine.name", new.name);
+        self.ensure_queues(&program, new.definition).await?;
+        let created_ms = ids::now_ms();
+        let entry = StateMachineEntry {
+            name: new.name.into(),
+            definition: new.definition.into(),
+            role_arn: new.role_arn.into(),
+            kind: new.kind.into(),
+            created_ms,
+            settings: new.settings,
+        };
+        let fresh = std::sync::atomic::AtomicBool::new(false);
+        let definition = self
+            .change(&arn, |current| {
+                fresh.store(current.is_none(), std::sync::atomic::Ordering::Relaxed);
+                match current {
+                    None => Ok(Decision::Put(RegistryBody::StateMachine(entry.clone()))),
+                    Some(current) if is_same(&current.entry, &entry) => Ok(Decision::Keep),
+                    Some(_) => Err(ApiError::new(
+                        ErrorCode::StateMachineAlreadyExists,
+                        format!("State Machine Already Exists: '{arn}'"),
+                    )),
+                }
+            })
+            .await?;
+        let definition = definition.ok_or_else(|| ApiError::no_machine(&arn))?;
+        Ok((definition, fresh.into_inner()))
+    }
+
+    /// Updates a machine. Executions that run keep their revision; an update that changes nothing makes none.
+    pub(crate) async fn update_machine(
+        &self,
+        arn: &str,
+        update: MachineUpdate<'_>,
+    ) -> Result<Arc<Definition>, ApiError> {
+        names::check_machine_arn(arn)?;
+        if update.definition.is_none()
+            && update.role_arn.is_none()
+            && update.logging.is_none()
+            && update.tracing.is_none()
+        {
+            return Err(ApiError::new(
+                ErrorCode::MissingRequiredParameter,
+                "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified",
+            ));
+        }
+        check_logging(update.logging.as_ref().unwrap_or(&Value::Null))?;
+        self.existing_machine(arn).await?;
+        if let Some(definition) = update.definition {
+            let program = validate::checked(definition)?;
+            self.ensure_queues(&program, definition).await?;
+        }
+        let arn: Arc<str> = arn.into();
+        let now_ms = ids::now_ms();
+        let updated = self
+            .change(&arn, |current| {
+                let current = current.ok_or_else(|| ApiError::no_machine(&arn))?;
+                Ok(match updated(&current.entry, &update, now_ms) {
+                    None => Decision::Keep,
+                    Some(entry) => Decision::Put(RegistryBody::StateMachine(entry)),
+                })
+            })
+            .await?;
+        updated.ok_or_else(|| ApiError::no_machine(&arn))
+    }
+
+    /// Deletes a machine; one that does not exist is deleted already. Executions that run go on.
+    pub(crate) async fn delete_machine(&self, arn: &str) -> Result<(), ApiError> {
+        names::check_machine_arn(arn)?;
+        let arn: Arc<str> = arn.into();
+        self.change(&arn, |current| {
+            Ok(match current {
+                None => Decision::Keep,
+                Some(_) => Decision::Put(RegistryBody::Deleted),
+            })
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The definition that an execution runs.
+    pub(crate) async fn machine_of_execution(
+        &self,
+        execution: &str,
+    ) -> Result<Arc<Definition>, ApiError> {
+        let view = self.describe(execution).await?;
+        if self.parts.registry.revision(view.revision).is_none() {
+            self.read_registry().await?;
+        }
+        let found = self.parts.registry.revision(view.revision);
+        found.ok_or_else(|| ApiError::no_machine(&view.machine))
+    }
+
+    /// A page of machines in the order of their ARNs, after `after`; and where the next one begins.
+    pub(crate) async fn list_machines(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Definition>>, Option<Arc<str>>), ApiError> {
+        self.read_registry().await?;
+        let mut all = self.parts.registry.machines();
+        all.sort_by(|a, b| a.arn.cmp(&b.arn));
+        all.retain(|machine| after.is_none_or(|after| &*machine.arn > after));
+        let more = all.len() > limit;
+        all.truncate(limit);
+        let next = all.last().filter(|_| more).map(|last| last.arn.clone());
+        Ok((all, next))
+    }
+}
+
+/// AWS's `revisionId`: nothing for a machine that was never updated.
+pub fn revision_id(definition: &Definition) -> Option<String> {
+    updated_ms(&definition.entry)?;
+    let bits = arn_hash(&format!("{}#{}", definition.arn, definition.revision));
+    Some(ids::uuid_of(bits))
+}
+
+/// When a machine was last updated, milliseconds since the epoch.
+pub fn updated_ms(entry: &StateMachineEntry) -> Option<i64> {
+    entry.settings.get(UPDATED_MS).and_then(Value::as_i64)
+}
+
+/// The logging configuration as AWS describes it: with the defaults of what was left out.
+pub fn logging_of(entry: &StateMachineEntry) -> Value {
+    let mut logging = json!({"includeExecutionData": false, "level": "OFF"});
+    if let Some(given) = entry.settings["loggingConfiguration"].as_object() {
+        for (key, value) in given {
+            logging[key] = value.clone();
+        }
+    }
+    logging
+}
+
+/// The tracing configuration as AWS describes it.
+pub fn tracing_of(entry: &StateMachineEntry) -> Value {
+    match &entry.settings["tracingConfiguration"] {
+        Value::Object(given) if given.contains_key("enabled") => Value::Object(given.clone()),
+        _ => json!({"enabled": false}),
+    }
+}
+
+/// The entry after an update; `None` if it is as before.
+fn updated(
+    current: &StateMachineEntry,
+    update: &MachineUpdate<'_>,
+    now_ms: i64,
+) -> Option<StateMachineEntry> {
+    let mut entry = current.clone();
+    if let Some(definition) = update.definition {
+        entry.definition = definition.into();
+    }
+    if let Some(role_arn) = update.role_arn {
+        entry.role_arn = role_arn.into();
+    }
+    let mut settings = match entry.settings {
+        Value::Object(settings) => settings,
+        _ => serde_json::Map::new(),
+    };
+    for (key, value) in IDENTITY.iter().zip([&update.logging, &update.tracing]) {
+        if let Some(value) = value {
+            settings.insert((*key).to_owned(), value.clone());
+        }
+    }
+    entry.settings = Value::Object(settings);
+    if entry.definition == current.definition
+        && entry.role_arn == current.role_arn
+        && logging_of(&entry) == logging_of(current)
+        && tracing_of(&entry) == tracing_of(current)
+    {
+        return None;
+    }
+    entry.settings[UPDATED_MS] = now_ms.into();
+    Some(entry)
+}
+
+fn is_same(current: &StateMachineEntry, new: &StateMachineEntry) -> bool {
+    current.definition == new.definition
+        && current.kind == new.kind
+        && logging_of(current) == logging_of(new)
+        && tracing_of(current) == tracing_of(new)
+}
+
+/// AWS wants exactly one destination unless the level is `OFF`.
+fn check_logging(logging: &Value) -> Result<(), ApiError> {
+    let level = logging["level"].as_str().unwrap_or("OFF");
+    let destinations = logging["destinations"].as_array().map_or(0, Vec::len);
+    if level != "OFF" && destinations != 1 {
+        return Err(ApiError::new(
+            ErrorCode::InvalidLoggingConfiguration,
+            "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+        ));
+    }
+    Ok(())
+}

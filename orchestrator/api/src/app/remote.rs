@@ -1,0 +1,181 @@
+//! Bringing a request about an execution to the node that owns its partition.
+//!
+//! Owns: the requests that pass between nodes (JSON on `POST /internal/v1/calls`) and the decision where one goes. Who
+//! owns what is a hint; a node that is asked and does not own says so, and the request is tried again until
+//! [`limits::ROUTE_PATIENCE`] ends. A request is never passed on twice, so nodes that disagree can't send it in circles.
+
+use super::error::{ApiError, ErrorCode};
+use super::history::{HistoryPage, HistoryQuery};
+use super::list::{ListAnswer, ListRequest};
+use super::{App, executions::ExecutionView, local};
+use crate::limits;
+use baton_schemas::Payload;
+use baton_schemas::history::Failure;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What one node asks of another. The execution's name is fixed before, so that a repeated start is one start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Start an execution of this revision.
+    Start {
+        /// ARN of the execution.
+        execution: Arc<str>,
+        /// Revision of the definition.
+        revision: u64,
+        /// Input.
+        input: Payload,
+        /// Trace context.
+        traceparent: Arc<str>,
+    },
+    /// Stop an execution.
+    Stop {
+        /// ARN.
+        execution: Arc<str>,
+        /// Error and cause.
+        failure: Failure,
+    },
+    /// How a task stands.
+    Complete {
+        /// ARN of the execution that the token names.
+        execution: Arc<str>,
+        /// Token.
+        token: Arc<str>,
+        /// How it stands.
+        outcome: TaskOutcome,
+    },
+    /// One execution.
+    Describe {
+        /// ARN.
+        execution: Arc<str>,
+    },
+    /// A page of its history.
+    History(HistoryQuery),
+    /// A page of the executions of this node's partitions.
+    List(ListRequest),
+}
+
+/// Serde form of [`baton_schemas::Outcome`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum TaskOutcome {
+    /// Output.
+    Succeeded(Payload),
+    /// Error and cause.
+    Failed(Failure),
+    /// Nothing.
+    Heartbeat,
+}
+
+/// What a node answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// When it was started, milliseconds since the epoch.
+    Started(i64),
+    /// When it was stopped, milliseconds since the epoch.
+    Stopped(i64),
+    /// The completion was taken.
+    Completed,
+    /// The execution.
+    Execution(Box<ExecutionView>),
+    /// The page.
+    History(HistoryPage),
+    /// The page.
+    List(ListAnswer),
+}
+
+/// What a node sends back.
+pub type Result<T> = std::result::Result<T, ApiError>;
+
+impl Request {
+    /// The execution that decides the partition; `None` for what every node answers.
+    pub fn execution(&self) -> Option<&str> {
+        match self {
+            Self::Start { execution, .. }
+            | Self::Stop { execution, .. }
+            | Self::Complete { execution, .. }
+            | Self::Describe { execution } => Some(execution),
+            Self::History(query) => Some(&query.execution),
+            Self::List(_) => None,
+        }
+    }
+
+    /// Whether doing it twice is the same as once, so that it may be sent again when an answer was lost.
+    fn is_repeatable(&self) -> bool {
+        !matches!(self, Self::Complete { .. })
+    }
+}
+
+impl App {
+    /// Brings `request` to the owner of its execution's partition and returns the answer.
+    pub(crate) async fn at_owner(&self, request: &Request) -> Result<Answer> {
+        let execution = request.execution().unwrap_or_default();
+        let partition = self.partition(execution);
+        let begun = Instant::now();
+        let mut pause = limits::ROUTE_PAUSE;
+        loop {
+            let refused = match self.try_owner(partition, request).await {
+                Err(error) if error.code == ErrorCode::NotOwner => error,
+                answered => return answered,
+            };
+            if begun.elapsed() + pause > limits::ROUTE_PATIENCE {
+                return Err(unavailable(partition, &refused));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(limits::ROUTE_PAUSE_MAX);
+        }
+    }
+
+    /// One try: here if this node owns the partition, else at the node that is said to.
+    async fn try_owner(&self, partition: i32, request: &Request) -> Result<Answer> {
+        if self.parts.cluster.owns(partition) {
+            return local::perform(self, request).await;
+        }
+        match self.parts.cluster.owner_url(partition) {
+            Some(url) if url != self.settings.url => self.ask(&url, request).await,
+            _ => Err(ApiError::new(
+                ErrorCode::NotOwner,
+                format!("nobody has said that it owns partition {partition}"),
+            )),
+        }
+    }
+
+    /// Asks the node at `url`. What surely did not happen comes back as [`ErrorCode::NotOwner`].
+    pub(crate) async fn ask(&self, url: &str, request: &Request) -> Result<Answer> {
+        let to = format!("{}/internal/v1/calls", url.trim_end_matches('/'));
+        let lost = |error: reqwest::Error| {
+            let code = if error.is_connect() || request.is_repeatable() {
+                ErrorCode::NotOwner
+            } else {
+                ErrorCode::ServiceUnavailable
+            };
+            ApiError::new(code, format!("node {url} did not answer: {error}"))
+        };
+        let answer = self.client.post(&to).json(request).send().await;
+        let answer = answer.map_err(lost)?;
+        if !answer.status().is_success() && answer.headers().get(ERROR_HEADER).is_none() {
+            let message = format!("node {url} answered {}", answer.status());
+            return Err(ApiError::new(ErrorCode::ServiceUnavailable, message));
+        }
+        let bytes = answer.bytes().await.map_err(lost)?;
+        serde_json::from_slice::<Result<Answer>>(&bytes).map_err(|e| {
+            let message = format!(
+                "node {url} answered something that this version can't read ({e}): run the same version on all nodes"
+            );
+            ApiError::new(ErrorCode::ServiceUnavailable, message)
+        })?
+    }
+}
+
+/// Says that an error status comes from the operation, not from something in between.
+pub const ERROR_HEADER: &str = "x-baton-error";
+
+fn unavailable(partition: i32, last: &ApiError) -> ApiError {
+    ApiError::new(
+        ErrorCode::ServiceUnavailable,
+        format!(
+            "partition {partition} has had no reachable owner for {} s ({last}); try again",
+            limits::ROUTE_PATIENCE.as_secs()
+        ),
+    )
+}

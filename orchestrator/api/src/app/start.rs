@@ -1,0 +1,94 @@
+//! StartExecution.
+
+use super::error::{ApiError, ErrorCode};
+use super::remote::{Answer, Request};
+use super::{App, names};
+use crate::{ids, limits};
+use baton_schemas::Payload;
+use baton_schemas::arn::execution_arn;
+use std::sync::Arc;
+
+/// What a caller gives.
+#[derive(Clone, Debug)]
+pub struct StartInput<'a> {
+    /// ARN of the machine.
+    pub machine: &'a str,
+    /// Name; one is made when absent.
+    pub name: Option<&'a str>,
+    /// Input as JSON text; `{}` when absent.
+    pub input: Option<&'a str>,
+    /// Trace context of the request.
+    pub traceparent: Arc<str>,
+}
+
+/// What was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartedExecution {
+    /// ARN.
+    pub execution: Arc<str>,
+    /// When, milliseconds since the epoch.
+    pub start_ms: i64,
+}
+
+impl App {
+    /// Starts an execution; the answer says that the start is durable.
+    ///
+    /// The same name with the same input while the execution runs is the same start.
+    pub(crate) async fn start(&self, start: StartInput<'_>) -> Result<StartedExecution, ApiError> {
+        let name = match start.name {
+            Some(name) => {
+                names::check_name(name)?;
+                name.to_owned()
+            }
+            None => ids::uuid(),
+        };
+        let definition = self.existing_machine(start.machine).await?;
+        let input = match start.input {
+            Some(text) => execution_input(text)?,
+            None => Payload::empty_object(),
+        };
+        let execution = execution_arn(&definition.arn, &name)
+            .ok_or_else(|| ApiError::no_machine(start.machine))?;
+        let span = tracing::Span::current();
+        span.record("execution.arn", &*execution);
+        span.record("state_machine.name", &*definition.entry.name);
+        let request = Request::Start {
+            execution: execution.clone(),
+            revision: definition.revision,
+            input,
+            traceparent: start.traceparent,
+        };
+        match self.at_owner(&request).await? {
+            Answer::Started(start_ms) => Ok(StartedExecution {
+                execution,
+                start_ms,
+            }),
+            _ => Err(other_answer()),
+        }
+    }
+}
+
+/// Another node answered another question: only possible between versions.
+pub fn other_answer() -> ApiError {
+    let message = "another node answered something else: run the same version on all nodes";
+    ApiError::new(ErrorCode::InternalFailure, message)
+}
+
+fn execution_input(text: &str) -> Result<Payload, ApiError> {
+    if text.len() > limits::PAYLOAD_BYTES_MAX {
+        return Err(too_long("input", limits::PAYLOAD_BYTES_MAX));
+    }
+    Payload::from_text(text).map_err(|e| {
+        ApiError::new(
+            ErrorCode::InvalidExecutionInput,
+            format!("Invalid State Machine Execution Input: '{e}'"),
+        )
+    })
+}
+
+/// AWS's words for a text that is too long and must not be repeated.
+pub fn too_long(field: &str, max: usize) -> ApiError {
+    ApiError::validation(format!(
+        "1 validation error detected: Value at '{field}' failed to satisfy constraint: Member must have length less than or equal to {max}"
+    ))
+}

@@ -1,0 +1,73 @@
+//! Checking a definition: ValidateStateMachineDefinition, and the check before one is stored.
+
+use super::error::{ApiError, ErrorCode};
+use super::start::too_long;
+use crate::limits;
+use baton_language::{Diagnostic, Program, Severity};
+
+/// What a check found.
+pub struct Validation {
+    /// Findings in the order of the text, at most as many as asked for.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether none of all findings is an error.
+    pub ok: bool,
+    /// Whether there were more.
+    pub truncated: bool,
+}
+
+/// ValidateStateMachineDefinition.
+///
+/// # Errors
+/// ValidationException for a definition that is too large to look at.
+pub fn validate(
+    definition: &str,
+    errors_only: bool,
+    max: Option<usize>,
+) -> Result<Validation, ApiError> {
+    let mut found = match compile(definition)? {
+        Ok((_, warnings)) => warnings,
+        Err(findings) => findings,
+    };
+    let ok = found.iter().all(|d| d.severity != Severity::Error);
+    if errors_only {
+        found.retain(|d| d.severity == Severity::Error);
+    }
+    let max = max
+        .filter(|max| *max > 0)
+        .unwrap_or(limits::DIAGNOSTICS_MAX);
+    let truncated = found.len() > max;
+    found.truncate(max);
+    Ok(Validation {
+        diagnostics: found,
+        ok,
+        truncated,
+    })
+}
+
+/// The program of a definition that is about to be stored.
+///
+/// # Errors
+/// InvalidDefinition with all errors, worded as AWS words them.
+pub fn checked(definition: &str) -> Result<Program, ApiError> {
+    compile(definition)?
+        .map(|(program, _)| program)
+        .map_err(|findings| {
+            let errors = findings.iter().filter(|d| d.severity == Severity::Error);
+            let words: Vec<String> = errors
+                .map(|d| format!("{}: {} at {}", d.code, d.message, d.location))
+                .collect();
+            ApiError::new(
+                ErrorCode::InvalidDefinition,
+                format!("Invalid State Machine Definition: '{}'", words.join(", ")),
+            )
+        })
+}
+
+type Compiled = Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>>;
+
+fn compile(definition: &str) -> Result<Compiled, ApiError> {
+    if definition.len() > limits::DEFINITION_BYTES_MAX {
+        return Err(too_long("definition", limits::DEFINITION_BYTES_MAX));
+    }
+    Ok(baton_language::compile(definition))
+}

@@ -1,0 +1,168 @@
+//! Executions in AWS's shapes.
+
+use super::machines::page_size;
+use super::params::Params;
+use super::seconds;
+use crate::app::error::ApiError;
+use crate::app::executions::ExecutionView;
+use crate::app::history::HistoryQuery;
+use crate::app::list::{ListRequest, Listed};
+use crate::app::start::StartInput;
+use crate::app::{App, cursor, names};
+use crate::http::Caller;
+use crate::limits;
+use baton_schemas::arn::ExecutionArn;
+use baton_schemas::history::Failure;
+use serde_json::{Value, json};
+
+/// Statuses in the order of AWS's message.
+const STATUSES: [&str; 6] = [
+    "SUCCEEDED",
+    "TIMED_OUT",
+    "PENDING_REDRIVE",
+    "ABORTED",
+    "FAILED",
+    "RUNNING",
+];
+
+pub async fn start(app: &App, caller: &Caller, mut params: Params<'_>) -> Result<Value, ApiError> {
+    let machine = params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?;
+    let name = params.text("name", 1, limits::NAME_LENGTH_MAX)?;
+    let input = params.text("input", 0, usize::MAX)?;
+    params.finish()?;
+    let started = app
+        .start(StartInput {
+            machine,
+            name,
+            input,
+            traceparent: caller.traceparent.clone(),
+        })
+        .await?;
+    Ok(json!({
+        "executionArn": started.execution,
+        "startDate": seconds(started.start_ms),
+    }))
+}
+
+pub async fn stop(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
+    let arn = params.required("executionArn", 1, limits::ARN_LENGTH_MAX)?;
+    let error = params.text("error", 0, limits::ERROR_LENGTH_MAX)?;
+    let cause = params.text("cause", 0, limits::CAUSE_LENGTH_MAX)?;
+    params.finish()?;
+    let failure = Failure {
+        error: error.map(Into::into),
+        cause: cause.map(Into::into),
+    };
+    let stop_ms = app.stop(arn, failure).await?;
+    Ok(json!({"stopDate": seconds(stop_ms)}))
+}
+
+pub async fn describe(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
+    let arn = params.required("executionArn", 1, limits::ARN_LENGTH_MAX)?;
+    let only = params.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"])?;
+    params.finish()?;
+    let view = app.describe(arn).await?;
+    Ok(described(&view, only != Some("METADATA_ONLY")))
+}
+
+pub async fn history(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
+    let execution = params.required("executionArn", 1, limits::ARN_LENGTH_MAX)?;
+    let max = params.number("maxResults", 0, limits::PAGE_MAX as i64)?;
+    let token = params.text("nextToken", 1, 1_024)?;
+    let reverse = params.flag("reverseOrder", false)?;
+    let include_data = params.flag("includeExecutionData", true)?;
+    params.finish()?;
+    names::check_execution_arn(execution)?;
+    let query = HistoryQuery {
+        execution: execution.into(),
+        after: token.map(cursor::decode).transpose()?,
+        limit: page_size(max),
+        reverse,
+        include_data,
+    };
+    let page = app.history(query).await?;
+    let mut answer = json!({"events": page.events});
+    if let Some(next) = page.next {
+        answer["nextToken"] = cursor::encode(&next).into();
+    }
+    Ok(answer)
+}
+
+pub async fn list(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
+    params.refuse("mapRunArn", "Baton has no distributed Map yet")?;
+    params.refuse("redriveFilter", "Baton does not redrive executions yet")?;
+    let machine = params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?;
+    let status = params.one_of("statusFilter", &STATUSES)?;
+    let max = params.number("maxResults", 0, limits::PAGE_MAX as i64)?;
+    let token = params.text("nextToken", 1, limits::CURSOR_LENGTH_MAX)?;
+    params.finish()?;
+    names::check_machine_arn(machine)?;
+    let request = ListRequest {
+        machine: Some(machine.into()),
+        status: status.map(Into::into),
+        limit: page_size(max),
+        after: token.map(cursor::decode).transpose()?,
+        ..ListRequest::default()
+    };
+    let page = app.list_executions(request).await?;
+    let executions: Vec<Value> = page.executions.iter().map(listed).collect();
+    let mut answer = json!({"executions": executions});
+    if let Some(next) = page.next {
+        answer["nextToken"] = cursor::encode(&next).into();
+    }
+    Ok(answer)
+}
+
+fn listed(execution: &Listed) -> Value {
+    let mut item = json!({
+        "executionArn": execution.execution,
+        "stateMachineArn": execution.machine,
+        "name": name_of(&execution.execution),
+        "status": execution.status,
+        "startDate": seconds(execution.start_ms),
+        "redriveCount": 0,
+    });
+    if let Some(stop_ms) = execution.stop_ms {
+        item["stopDate"] = seconds(stop_ms);
+    }
+    item
+}
+
+fn described(view: &ExecutionView, with_data: bool) -> Value {
+    let mut answer = json!({
+        "executionArn": view.execution,
+        "stateMachineArn": view.machine,
+        "name": name_of(&view.execution),
+        "status": view.status,
+        "startDate": seconds(view.start_ms),
+        "redriveCount": 0,
+        "redriveStatus": "NOT_REDRIVABLE",
+        "redriveStatusReason": format!("Execution is {} and cannot be redriven", view.status),
+    });
+    if let Some(stop_ms) = view.stop_ms {
+        answer["stopDate"] = seconds(stop_ms);
+    }
+    let payloads = [("input", &view.input), ("output", &view.output)];
+    for (field, payload) in payloads {
+        if let Some(payload) = payload {
+            if with_data {
+                answer[field] = payload.as_str().into();
+            }
+            answer[format!("{field}Details")] = json!({"included": with_data});
+        }
+    }
+    for (field, text) in [
+        ("error", &view.failure.error),
+        ("cause", &view.failure.cause),
+    ] {
+        if let Some(text) = text {
+            answer[field] = text.as_ref().into();
+        }
+    }
+    answer
+}
+
+/// Name of an execution, from its ARN.
+pub fn name_of(execution: &str) -> &str {
+    ExecutionArn::parse(execution).map_or(execution, |arn| arn.name)
+}

@@ -1,0 +1,46 @@
+//! Bounds of the API, each named once. Those of [`crate::Settings`] are defaults.
+
+use std::time::Duration;
+
+/// Largest request body, bytes: a definition of 1 MiB, escaped, fits.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Largest answer of another node, bytes: a page of history with large payloads fits.
+pub const REMOTE_BODY_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Largest input of an execution or output of a task, bytes (AWS: 262,144).
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// Largest definition, bytes (AWS: 1 MiB).
+pub const DEFINITION_BYTES_MAX: usize = 1_048_576;
+/// Most requests handled at a time; past it 429 or ThrottlingException.
+pub const REQUESTS_MAX: usize = 8_192;
+/// Longest time a call waits for its owner's answer. What was asked may still happen afterwards.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call is tried again while nobody owns its partition, or its owner can't be reached.
+pub const ROUTE_PATIENCE: Duration = Duration::from_secs(10);
+/// First pause between two tries; doubled each time up to [`ROUTE_PAUSE_MAX`].
+pub const ROUTE_PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause between two tries.
+pub const ROUTE_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Tries of a registry write that another writer beats.
+pub const WRITE_TRIES: u32 = 5;
+/// Longest time to create the topics of a definition's queues.
+pub const QUEUES_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest page of any list (AWS: 1,000).
+pub const PAGE_MAX: usize = 1_000;
+/// Page of a list when none is asked for (AWS: 100).
+pub const PAGE_DEFAULT: usize = 100;
+/// Longest page token or cursor (AWS: 3,096 for executions, 1,024 elsewhere).
+pub const CURSOR_LENGTH_MAX: usize = 3_096;
+/// Longest ARN (AWS: 256).
+pub const ARN_LENGTH_MAX: usize = 256;
+/// Longest name (AWS: 80).
+pub const NAME_LENGTH_MAX: usize = baton_schemas::arn::NAME_LENGTH_MAX;
+/// Longest error of StopExecution and SendTaskFailure (AWS: 256).
+pub const ERROR_LENGTH_MAX: usize = 256;
+/// Longest cause (AWS: 32,768).
+pub const CAUSE_LENGTH_MAX: usize = 32_768;
+/// Longest task token that a caller may send (AWS: 2,048).
+pub const TOKEN_LENGTH_MAX: usize = 2_048;
+/// Most findings that ValidateStateMachineDefinition returns (AWS: 100).
+pub const DIAGNOSTICS_MAX: usize = 100;
+/// Most pages of the local views read for one page of a list, so that stale entries can't make a request endless.
+pub const LIST_ROUNDS_MAX: usize = 20;

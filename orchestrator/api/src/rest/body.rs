@@ -1,0 +1,128 @@
+//! Bodies of the REST API.
+
+use crate::app::error::{ApiError, ErrorCode};
+use crate::http;
+use axum::body::Body;
+use baton_schemas::Payload;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// `POST /v1/state-machines`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct NewMachine {
+    pub name: String,
+    pub definition: Payload,
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    #[serde(default, rename = "type")]
+    pub kind: Option<Kind>,
+    #[serde(default)]
+    pub logging_configuration: Option<Value>,
+    #[serde(default)]
+    pub tracing_configuration: Option<Value>,
+    #[serde(default)]
+    pub tags: Option<Value>,
+}
+
+/// Types of machines.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Kind {
+    Standard,
+    Express,
+}
+
+/// `PUT /v1/state-machines/{machine}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct MachineUpdate {
+    #[serde(default)]
+    pub definition: Option<Payload>,
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    #[serde(default)]
+    pub logging_configuration: Option<Value>,
+    #[serde(default)]
+    pub tracing_configuration: Option<Value>,
+}
+
+/// `POST /v1/validate`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Validate {
+    pub definition: Payload,
+    #[serde(default)]
+    pub errors_only: bool,
+}
+
+/// `POST /v1/state-machines/{machine}/executions`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub input: Option<Payload>,
+}
+
+/// `stop` and `failure`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default)]
+    pub cause: Option<String>,
+}
+
+/// `success`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Success {
+    pub output: Payload,
+}
+
+/// `heartbeat`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Reads a body that must be there.
+///
+/// # Errors
+/// ValidationException or SerializationException with line and column.
+pub async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
+    let bytes = http::body(body).await?;
+    parse(&bytes)
+}
+
+/// Reads a body that may be left out.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_or_default<T: DeserializeOwned + Default>(body: Body) -> Result<T, ApiError> {
+    let bytes = http::body(body).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    parse(&bytes)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        let code = if e.is_data() {
+            ErrorCode::ValidationException
+        } else {
+            ErrorCode::SerializationException
+        };
+        ApiError::new(code, format!("the request body: {e}"))
+    })
+}
+
+/// A definition's text: an object as it was written, or the content of a text.
+pub fn definition_text(definition: &Payload) -> String {
+    serde_json::from_str::<String>(definition.as_str())
+        .unwrap_or_else(|_| definition.as_str().to_owned())
+}
