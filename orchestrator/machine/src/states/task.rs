@@ -19,7 +19,7 @@ use crate::errors;
 use crate::frame::Frame;
 use baton_language::EvalError;
 use baton_language::program::{State, StateKind, Task};
-use baton_language::resource::Family;
+use baton_language::resource::{Family, lambda_queue};
 use baton_schemas::Payload;
 use baton_schemas::history::{EventKind, Failure, Resource, TaskScheduled};
 use serde_json::Value;
@@ -217,17 +217,15 @@ fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<O
 /// The queue of `lambda:invoke`: named after the function, without account, version or alias.
 fn function_queue(input: &Doc) -> Result<Arc<str>, EvalError> {
     let value = input.view();
-    let Some(name) = value.get("FunctionName").and_then(Value::as_str) else {
+    let name = value.get("FunctionName").and_then(Value::as_str);
+    name.and_then(lambda_queue).ok_or_else(|| {
         let cause =
-            "The parameters of 'lambda:invoke' have no 'FunctionName' that is a string.".to_owned();
-        return Err(EvalError {
+            "The parameters of 'lambda:invoke' have no 'FunctionName' that names a function.";
+        EvalError {
             error: errors::RUNTIME,
-            cause,
-        });
-    };
-    let name = name.split_once("function:").map_or(name, |(_, rest)| rest);
-    let name = name.split(':').next().unwrap_or(name);
-    Ok(Arc::from(format!("lambda.{name}")))
+            cause: cause.to_owned(),
+        }
+    })
 }
 
 fn open<'a>(decider: &Decider<'a>, frame: u32) -> Option<(&'a State, &'a Task)> {

@@ -94,7 +94,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn folding_equals_deciding(which in 0..DEFINITIONS.len(), moves in moves()) {
         run(&program(DEFINITIONS[which]), &moves);

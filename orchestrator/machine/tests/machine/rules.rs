@@ -249,7 +249,9 @@ fn the_result_of_a_map_keeps_the_order_of_its_items() {
 
 #[test]
 fn a_loop_without_a_wait_ends_with_the_history() {
-    let definition = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}}}"#;
+    let definition = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},
+        "B":{"Type":"Choice","Choices":[{"Variable":"$.end","IsPresent":true,"Next":"Z"}],"Default":"A"},
+        "Z":{"Type":"Succeed"}}}"#;
     let limits = Limits {
         history_events: 100,
         ..Limits::default()
