@@ -1,8 +1,10 @@
 //! One life of a runtime against the broker of the test, and plain clients beside it.
 
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use baton_engine::registry::Registry;
 use baton_engine::views::{ListPage, ListQuery, Summary};
-use baton_engine::{Applied, Checkpoint, Checkpoints, ViewWriter, Views};
+use baton_engine::{Applied, Change, Checkpoint, Checkpoints, ViewWriter, Views};
 use baton_kafka::{Config, Runtime, RuntimeHandle, StartError};
 use baton_schemas::cloudevents as ce;
 use baton_schemas::partition::partition_of;
@@ -14,7 +16,9 @@ use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything.
@@ -135,6 +139,20 @@ impl Seen {
         );
     }
 
+    /// Waits until so many executions have closed.
+    pub fn wait_closed(&self, count: usize) {
+        let closed = |a: &&Applied| {
+            matches!(
+                a.change,
+                Change::Step {
+                    closed: Some(_),
+                    ..
+                }
+            )
+        };
+        self.wait(|seen| seen.len() >= count && seen.iter().filter(closed).count() >= count);
+    }
+
     /// The last epoch of each partition.
     pub fn epochs(&self) -> BTreeMap<i32, i64> {
         self.seen()
@@ -156,6 +174,60 @@ impl ViewWriter for Seen {
             .lock()
             .expect("no panic elsewhere")
             .retain(|applied| applied.partition != partition);
+    }
+}
+
+/// A worker as any Kafka client can be one: it answers each command with its input, where the headers say.
+pub struct Worker {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    pub fn start(topic: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, topic) = (stop.clone(), topic.to_owned());
+        let thread = std::thread::spawn(move || work(&topic, &stopped));
+        Self { stop, thread }
+    }
+
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the worker did not panic");
+    }
+}
+
+fn work(topic: &str, stopped: &AtomicBool) {
+    let mut settings = ClientConfig::new();
+    settings
+        .set("bootstrap.servers", brokers().expect("a broker"))
+        .set("group.id", format!("workers-{topic}"))
+        .set("auto.offset.reset", "earliest")
+        .set("fetch.queue.backoff.ms", "1");
+    let consumer: BaseConsumer = settings.create().expect("a consumer");
+    consumer.subscribe(&[topic]).expect("subscribed");
+    let producer = producer();
+    while !stopped.load(Ordering::Relaxed) {
+        producer.poll(Duration::ZERO);
+        let Some(Ok(message)) = consumer.poll(Duration::from_millis(10)) else {
+            continue;
+        };
+        let headers = message.headers().expect("a command has headers");
+        let header = |name: &str| {
+            let found = headers.iter().find(|h| h.key == name).and_then(|h| h.value);
+            std::str::from_utf8(found.expect("present")).expect("text")
+        };
+        let token = header(ce::ID).as_bytes();
+        let completion = Record {
+            key: Some(Bytes::copy_from_slice(token)),
+            headers: vec![
+                (ce::TYPE.into(), ce::TYPE_SUCCEEDED.into()),
+                (ce::TOKEN.into(), Bytes::copy_from_slice(token)),
+            ],
+            value: message.payload().map(Bytes::copy_from_slice),
+        };
+        let partition = header(ce::REPLY_PARTITION).parse().expect("a number");
+        send(&producer, header(ce::REPLY_TOPIC), partition, &completion);
     }
 }
 
@@ -257,7 +329,8 @@ fn producer() -> BaseProducer {
     let mut settings = ClientConfig::new();
     settings
         .set("bootstrap.servers", brokers().expect("a broker"))
-        .set("queue.buffering.max.messages", "1000000");
+        .set("queue.buffering.max.messages", "1000000")
+        .set("linger.ms", "0");
     settings.create().expect("a producer")
 }
 
