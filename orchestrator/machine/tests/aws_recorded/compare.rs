@@ -36,11 +36,11 @@ pub fn levels(case: &Case, outcome: &Outcome) -> Levels<Verdict> {
     let bag = case
         .history()
         .map(|history| bag(case, history, &outcome.history));
-    let ordered = case.expect.get("history_order").is_none() && !is_concurrent(case);
-    let order = case
-        .history()
-        .filter(|_| ordered)
-        .map(|history| order(case, history, &outcome.history));
+    let ordered = case.expect.get("history_order").is_none();
+    let order = case.history().filter(|_| ordered).map(|history| {
+        let compare = if is_concurrent(case) { chains } else { order };
+        compare(case, history, &outcome.history)
+    });
     Levels {
         result: Some(result),
         cause,

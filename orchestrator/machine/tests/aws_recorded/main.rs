@@ -15,7 +15,7 @@ const FLOOR: Levels<usize> = Levels {
     result: 585,
     cause: 47,
     bag: 253,
-    order: 247,
+    order: 249,
 };
 
 #[derive(Default)]
