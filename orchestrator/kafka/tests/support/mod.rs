@@ -16,7 +16,7 @@ use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -118,7 +118,7 @@ pub fn start(config: Config) -> Result<(RuntimeHandle, Arc<Registry>, Seen), Sta
 
 /// Everything that became effective, in order of arrival.
 #[derive(Clone, Default)]
-pub struct Seen(Arc<(Mutex<Vec<Applied>>, Condvar)>);
+pub struct Seen(Arc<(Mutex<Vec<Applied>>, Condvar)>, Arc<AtomicUsize>);
 
 impl Seen {
     pub fn seen(&self) -> Vec<Applied> {
@@ -141,16 +141,7 @@ impl Seen {
 
     /// Waits until so many executions have closed.
     pub fn wait_closed(&self, count: usize) {
-        let closed = |a: &&Applied| {
-            matches!(
-                a.change,
-                Change::Step {
-                    closed: Some(_),
-                    ..
-                }
-            )
-        };
-        self.wait(|seen| seen.len() >= count && seen.iter().filter(closed).count() >= count);
+        self.wait(|_| self.1.load(Ordering::Relaxed) >= count);
     }
 
     /// The last epoch of each partition.
@@ -164,6 +155,17 @@ impl Seen {
 
 impl ViewWriter for Seen {
     fn apply(&mut self, batch: Vec<Applied>) {
+        let closed = |a: &&Applied| {
+            matches!(
+                a.change,
+                Change::Step {
+                    closed: Some(_),
+                    ..
+                }
+            )
+        };
+        self.1
+            .fetch_add(batch.iter().filter(closed).count(), Ordering::Relaxed);
         self.0.0.lock().expect("no panic elsewhere").extend(batch);
         self.0.1.notify_all();
     }
