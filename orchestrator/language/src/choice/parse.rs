@@ -45,16 +45,14 @@ fn parse_condition(
         );
         return None;
     }
-    if depth > 0 {
-        if let Some(name) = ["Next", "Assign", "Output"]
-            .into_iter()
-            .find(|name| object.contains_key(*name))
-        {
-            findings.invalid(
-                place,
-                format!("Field '{name}' is not supported: it belongs to the outermost rule"),
-            );
-        }
+    let outermost = ["Next", "Assign", "Output"]
+        .into_iter()
+        .find(|name| object.contains_key(*name));
+    if let (Some(name), true) = (outermost, depth > 0) {
+        findings.invalid(
+            place,
+            format!("Field '{name}' is not supported: it belongs to the outermost rule"),
+        );
     }
     let operators: Vec<_> = object
         .iter()

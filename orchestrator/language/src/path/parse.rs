@@ -21,6 +21,9 @@ pub(crate) fn parse_query_at(cursor: &mut Cursor<'_>, depth: usize) -> Result<Qu
             "variables ('$name') aren't supported yet; a field of the input is '$.name'".to_owned(),
         );
     }
+    if root == Root::Context && depth > 0 {
+        return Err("the context object ('$$') can't be used in a filter".to_owned());
+    }
     parse_steps(cursor, root, depth)
 }
 

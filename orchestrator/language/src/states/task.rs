@@ -26,16 +26,13 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     );
     if let (Some(SecondsSource::Fixed(timeout)), Some(SecondsSource::Fixed(heartbeat))) =
         (&timeout, &heartbeat)
+        && heartbeat >= timeout
     {
-        if heartbeat >= timeout {
-            let message = format!(
-                "HeartbeatSeconds ({heartbeat}) must be smaller than TimeoutSeconds ({timeout})"
-            );
-            draft
-                .compiler
-                .findings
-                .invalid(&draft.fields.place.field("HeartbeatSeconds"), message);
-        }
+        let message = format!(
+            "HeartbeatSeconds ({heartbeat}) must be smaller than TimeoutSeconds ({timeout})"
+        );
+        let place = draft.fields.place.field("HeartbeatSeconds");
+        draft.compiler.findings.invalid(&place, message);
     }
     let resource = resource(draft)?;
     Some(StateKind::Task(Task {

@@ -1,0 +1,356 @@
+//! Whole definitions: what they compile to, what is found wrong with them, and where.
+
+use baton_language::program::{StateKind, TextSource, WaitFor};
+use baton_language::{Diagnostic, Severity, compile, compile_express};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn findings(definition: &Value) -> Vec<String> {
+    let show = |d: &Diagnostic| format!("{} {}: {}", d.code, d.location, d.message);
+    match compile(&definition.to_string()) {
+        Ok((_, found)) => found.iter().map(show).collect(),
+        Err(found) => {
+            assert!(found.iter().any(|d| d.severity == Severity::Error));
+            found.iter().map(show).collect()
+        }
+    }
+}
+
+/// A machine of one state, `S`, with `other` states beside it.
+fn machine(state: Value) -> Value {
+    json!({"StartAt": "S", "States": {"S": state}})
+}
+
+#[test]
+fn every_type_of_state_compiles() {
+    let task = "arn:aws:states:::baton:task.resize";
+    let leaf = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Succeed"}}});
+    let definition = json!({
+        "Comment": "all", "StartAt": "Pass", "TimeoutSeconds": 60, "States": {
+            "Pass": {"Type": "Pass", "Result": {"a": 1}, "ResultPath": "$.p", "Next": "Task"},
+            "Task": {"Type": "Task", "Resource": task, "Parameters": {"t.$": "$$.Execution.Id"}, "TimeoutSeconds": 5,
+                "HeartbeatSecondsPath": "$.h", "ResultSelector": {"x.$": "$.y"}, "ResultPath": null, "Next": "Choice",
+                "Retry": [{"ErrorEquals": ["A"], "BackoffRate": 1.5}, {"ErrorEquals": ["States.ALL"], "MaxAttempts": 0}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}]},
+            "Choice": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsPresent": true, "Next": "Wait"}], "Default": "Fail"},
+            "Wait": {"Type": "Wait", "Timestamp": "2024-01-01T00:00:00Z", "InputPath": null, "Next": "Parallel"},
+            "Parallel": {"Type": "Parallel", "Branches": [leaf("B1"), leaf("B2")], "Next": "Map"},
+            "Map": {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "Parameters": {"i.$": "$$.Map.Item.Index"},
+                "Iterator": leaf("I"), "Next": "Lambda"},
+            "Lambda": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "End": true},
+            "Fail": {"Type": "Fail", "Error": "E", "CausePath": "States.Format('{}', $.c)"}
+        }
+    });
+    let (program, warnings) = compile(&definition.to_string()).expect("a right definition");
+    assert_eq!(warnings, []);
+    let names: Vec<&str> = program.states.iter().map(|state| &*state.name).collect();
+    assert_eq!(
+        names,
+        [
+            "Pass", "Task", "Choice", "Wait", "Parallel", "B1", "B2", "Map", "I", "Lambda", "Fail"
+        ]
+    );
+    assert_eq!(
+        program
+            .queues()
+            .iter()
+            .map(|queue| &**queue)
+            .collect::<Vec<_>>(),
+        ["lambda.f", "resize"]
+    );
+    assert!(program.reads_context);
+    let state = |name: &str| program.state(program.find(name).expect(name));
+    assert_eq!(state("Pass").next, program.find("Task"));
+    assert!(
+        state("Task").result_path.is_none()
+            && state("Task").retry.len() == 2
+            && state("Wait").input_path.is_none()
+    );
+    assert!(matches!(
+        &state("Wait").kind,
+        StateKind::Wait(WaitFor::Timestamp(1_704_067_200_000))
+    ));
+    assert!(matches!(
+        &state("Fail").kind,
+        StateKind::Fail {
+            cause: Some(TextSource::Path(_)),
+            ..
+        }
+    ));
+    let StateKind::Parallel { branches } = &state("Parallel").kind else {
+        panic!("not a Parallel state")
+    };
+    assert_eq!(
+        branches
+            .iter()
+            .map(|id| &*program.state(*id).name)
+            .collect::<Vec<_>>(),
+        ["B1", "B2"]
+    );
+    let StateKind::Map(map) = &state("Map").kind else {
+        panic!("not a Map state")
+    };
+    assert_eq!(&*program.state(map.processor).name, "I");
+    assert!(state("Map").parameters.is_none() && map.item_selector.is_some());
+}
+
+#[test]
+fn the_context_is_read_only_where_it_is_named() {
+    let reads = |state: Value| {
+        compile(&machine(state).to_string())
+            .expect("right")
+            .0
+            .reads_context
+    };
+    assert!(!reads(
+        json!({"Type": "Pass", "Parameters": {"a.$": "$.b", "c": "$$.x"}, "End": true})
+    ));
+    assert!(reads(
+        json!({"Type": "Pass", "Parameters": {"a": [{"b.$": "States.Array($$.Execution)"}]}, "End": true})
+    ));
+    assert!(reads(
+        json!({"Type": "Pass", "InputPath": "$$.Execution.Input", "End": true})
+    ));
+    assert!(reads(
+        json!({"Type": "Wait", "SecondsPath": "$$.Execution.Input.s", "End": true})
+    ));
+    assert!(reads(json!({"Type": "Fail", "ErrorPath": "$$.State.Name"})));
+}
+
+#[test]
+fn all_faults_are_found_at_once_in_the_order_of_the_text() {
+    let definition = json!({
+        "StartAt": "A", "States": {
+            "A": {"Type": "Task", "Resource": "nonsense", "Next": "Nowhere", "Colour": 1},
+            "B": {"Type": "Wait", "Timestamp": "today", "End": true},
+            "C": {"Type": "Pass", "Parameters": {"x": [{"y.$": "oops"}]}, "InputPath": "oops", "End": true},
+        }
+    });
+    let found = findings(&definition);
+    let heads: Vec<&str> = found
+        .iter()
+        .map(|text| text.split(": ").next().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        heads,
+        [
+            "SCHEMA_VALIDATION_FAILED /States/A",
+            "SCHEMA_VALIDATION_FAILED /States/A/Resource",
+            "MISSING_TRANSITION_TARGET /States/A/Next",
+            "MISSING_TRANSITION_TARGET /States/B",
+            "SCHEMA_VALIDATION_FAILED /States/B/Timestamp",
+            "MISSING_TRANSITION_TARGET /States/C",
+            "SCHEMA_VALIDATION_FAILED /States/C/Parameters/x[0]/y.$",
+            "SCHEMA_VALIDATION_FAILED /States/C/InputPath",
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn faults_are_worded_and_placed_as_aws_does() {
+    let check = |definition: Value, expected: &str| assert_eq!(findings(&definition), [expected]);
+    check(
+        json!({"States": {"S": {"Type": "Pass", "End": true}}}),
+        "SCHEMA_VALIDATION_FAILED /: These fields are required: [StartAt]",
+    );
+    check(
+        json!({"StartAt": "S"}),
+        "SCHEMA_VALIDATION_FAILED /: These fields are required: [States]",
+    );
+    check(
+        machine(json!({"Type": "Wait", "Timestamp": "2016-12-05 21:29:29Z", "End": true})),
+        "SCHEMA_VALIDATION_FAILED /States/S/Timestamp: String does not match RFC3339 timestamp",
+    );
+    check(
+        machine(json!({"Type": "Pass", "Catch": [], "End": true})),
+        "SCHEMA_VALIDATION_FAILED /States/S: Field 'Catch' is not supported",
+    );
+    check(
+        machine(json!({"Type": "Pass", "Output": 1, "End": true})),
+        "SCHEMA_VALIDATION_FAILED /States/S: The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the \
+         'JSONata' QueryLanguage",
+    );
+    check(
+        json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}),
+        "MISSING_END_STATE : Workflow has no terminal state",
+    );
+    check(
+        machine(json!({"Type": "Parallel", "Branches": [], "End": true})),
+        "SCHEMA_VALIDATION_FAILED /States/S/Branches: Value cannot be empty",
+    );
+    check(
+        machine(
+            json!({"Type": "Map", "ItemProcessor": machine(json!({"Type": "Succeed"})), "End": true}),
+        ),
+        "DUPLICATE_STATE_NAME /States/S/ItemProcessor/States/S: Duplicate State name: S",
+    );
+}
+
+#[test]
+fn what_is_not_supported_yet_is_refused_and_never_ignored() {
+    let refused = |definition: Value, location: &str| {
+        let found = findings(&definition);
+        let head = format!("SCHEMA_VALIDATION_FAILED {location}: ");
+        assert!(
+            found
+                .iter()
+                .any(|text| text.starts_with(&head) && text.contains("supported yet")),
+            "{location}: {found:#?}"
+        );
+    };
+    refused(
+        json!({"QueryLanguage": "JSONata", "StartAt": "S", "States": {"S": {"Type": "Succeed"}}}),
+        "/QueryLanguage",
+    );
+    refused(
+        machine(json!({"Type": "Succeed", "QueryLanguage": "JSONata"})),
+        "/States/S/QueryLanguage",
+    );
+    refused(
+        machine(json!({"Type": "Pass", "Assign": {"x": 1}, "End": true})),
+        "/States/S/Assign",
+    );
+    refused(
+        machine(json!({"Type": "Pass", "InputPath": "$x", "End": true})),
+        "/States/S/InputPath",
+    );
+    let sync = "arn:aws:states:::states:startExecution.sync:2";
+    refused(
+        machine(json!({"Type": "Task", "Resource": sync, "End": true})),
+        "/States/S/Resource",
+    );
+    let distributed = json!({"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
+    let map = json!({"Type": "Map", "ItemProcessor": distributed, "ItemReader": {}, "End": true});
+    refused(
+        machine(map.clone()),
+        "/States/S/ItemProcessor/ProcessorConfig/Mode",
+    );
+    refused(machine(map), "/States/S/ItemReader");
+    let uuid = json!({"Type": "Pass", "Parameters": {"id.$": "States.UUID()"}, "End": true});
+    refused(machine(uuid), "/States/S/Parameters/id.$");
+}
+
+#[test]
+fn an_express_machine_cannot_wait_for_a_token() {
+    let state = json!({"Type": "Task", "Resource": "arn:aws:states:::sns:publish.waitForTaskToken", "End": true});
+    let found = compile_express(&machine(state.clone()).to_string()).expect_err("accepted");
+    assert_eq!(found[0].location, "/States/S/Resource");
+    assert!(compile(&machine(state).to_string()).is_ok());
+}
+
+#[test]
+fn nesting_and_numbers_of_findings_are_bounded() {
+    let deep = (0..60).fold(json!({"Type": "Succeed"}), |state, i| {
+        let name = format!("S{i}");
+        json!({"Type": "Parallel", "Branches": [{"StartAt": name, "States": {name: state}}], "End": true})
+    });
+    assert_eq!(
+        findings(&machine(deep)).len(),
+        1,
+        "refused by the JSON reader's own limit"
+    );
+    let states: serde_json::Map<String, Value> =
+        (0..500).map(|i| (format!("S{i}"), json!({}))).collect();
+    assert_eq!(
+        findings(&json!({"StartAt": "S0", "States": states})).len(),
+        baton_language::limits::DIAGNOSTICS_MAX
+    );
+}
+
+/// JSON that looks like parts of definitions.
+fn any_json() -> impl Strategy<Value = Value> {
+    let words = prop::sample::select(vec![
+        "Pass",
+        "Task",
+        "Choice",
+        "Wait",
+        "Succeed",
+        "Fail",
+        "Parallel",
+        "Map",
+        "S",
+        "T",
+        "$",
+        "$.a",
+        "$$.Task.Token",
+        "States.ALL",
+        "arn:aws:states:::lambda:invoke",
+        "2024-01-01T00:00:00Z",
+        "JSONata",
+        "",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        words.prop_map(Value::from)
+    ];
+    let names = prop::sample::select(vec![
+        "StartAt",
+        "States",
+        "S",
+        "T",
+        "Type",
+        "Next",
+        "End",
+        "Default",
+        "Choices",
+        "Catch",
+        "Retry",
+        "ErrorEquals",
+        "Variable",
+        "And",
+        "Not",
+        "StringEquals",
+        "IsNull",
+        "Branches",
+        "ItemProcessor",
+        "Iterator",
+        "Parameters",
+        "a.$",
+        "ResultPath",
+        "InputPath",
+        "Seconds",
+        "Timestamp",
+        "Resource",
+        "Result",
+        "MaxConcurrency",
+        "ProcessorConfig",
+        "QueryLanguage",
+        "Assign",
+    ]);
+    leaf.prop_recursive(6, 60, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((names.clone(), inner), 0..7).prop_map(|fields| {
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect::<Value>()
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn compiling_never_panics_on_text(text in ".{0,60}") {
+        let _ = compile(&text);
+    }
+
+    #[test]
+    fn compiling_never_panics_on_json(state in any_json(), other in any_json(), whole in any_json()) {
+        let _ = compile(&whole.to_string());
+        let definition = json!({"StartAt": "S", "States": {"S": state, "T": other}}).to_string();
+        match compile(&definition) {
+            Ok((program, found)) => {
+                prop_assert!(found.iter().all(|d| d.severity == Severity::Warning));
+                prop_assert!(program.states.len() >= 2);
+            }
+            Err(found) => prop_assert!(found.iter().any(|d| d.severity == Severity::Error)),
+        }
+    }
+}
