@@ -173,6 +173,9 @@ pub struct ListQuery {
 pub struct ListPage {
     /// The executions.
     pub executions: Vec<Summary>,
-    /// Whether there are more.
+    /// Whether there may be more.
     pub more: bool,
+    /// Where the next page begins, set with `more`: the next query's `after`. The work of a page is bounded, so a
+    /// page may hold fewer executions than asked for, or none, and still not be the last.
+    pub next: Option<(i64, Arc<str>)>,
 }
