@@ -25,6 +25,9 @@ pub const ARRAY_RANGE_LENGTH_MAX: usize = 1_000;
 pub const INTRINSIC_TEXT_LENGTH_MAX: usize = 10_000;
 /// Longest text that an intrinsic call makes, bytes: well over the largest payload, so only what would fail there fails here.
 pub const INTRINSIC_RESULT_BYTES_MAX: usize = 1_048_576;
+/// Largest value that one path, template or call makes, bytes (roughly): far over any payload, so that it only keeps
+/// a small definition from filling the memory by repeating its input.
+pub const VALUE_BYTES_MAX: usize = 16 * 1_048_576;
 /// Longest name of a task queue, characters: with the prefix it stays within Kafka's 249 for a topic.
 pub const QUEUE_NAME_LENGTH_MAX: usize = 150;
 /// Largest `MaxAttempts` of a retrier (AWS: 99,999,999).

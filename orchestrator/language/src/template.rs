@@ -3,7 +3,9 @@
 //! Owns: which fields of a template are taken from the data (those whose name ends with `.$`) and how it is filled.
 
 use crate::EvalError;
+use crate::limits;
 use crate::path::{Path, Scope};
+use crate::value::spend;
 use serde_json::{Map, Value};
 
 /// A parsed payload template.
@@ -75,9 +77,11 @@ impl Template {
     /// Fills the template.
     ///
     /// # Errors
-    /// `States.ParameterPathFailure` when a path of it finds nothing; `States.IntrinsicFailure`.
+    /// `States.ParameterPathFailure` when a path of it finds nothing; `States.IntrinsicFailure`;
+    /// `States.DataLimitExceeded` past [`limits::VALUE_BYTES_MAX`].
     pub fn render(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
-        self.root.render(scope)
+        let mut left = limits::VALUE_BYTES_MAX;
+        self.root.render(scope, &mut left)
     }
 }
 
@@ -91,11 +95,12 @@ impl Node {
         }
     }
 
-    fn render(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
+    fn render(&self, scope: Scope<'_>, left: &mut usize) -> Result<Value, EvalError> {
         match self {
             Self::Fixed(value) => Ok(value.clone()),
             Self::Path { field, path } => match path.find(scope)? {
-                Some(found) => Ok(found.into_owned()),
+                Some(found) if spend(left, &found) => Ok(found.into_owned()),
+                Some(_) => Err(too_large()),
                 None => Err(EvalError {
                     error: "States.ParameterPathFailure",
                     cause: format!(
@@ -108,12 +113,22 @@ impl Node {
             Self::Object(fields) => {
                 let mut object = Map::with_capacity(fields.len());
                 for (name, node) in fields {
-                    object.insert(name.to_string(), node.render(scope)?);
+                    object.insert(name.to_string(), node.render(scope, left)?);
                 }
                 Ok(Value::Object(object))
             }
-            Self::Array(items) => items.iter().map(|item| item.render(scope)).collect(),
+            Self::Array(items) => items.iter().map(|item| item.render(scope, left)).collect(),
         }
+    }
+}
+
+fn too_large() -> EvalError {
+    EvalError {
+        error: "States.DataLimitExceeded",
+        cause: format!(
+            "A payload template makes a value of more than {} bytes",
+            limits::VALUE_BYTES_MAX
+        ),
     }
 }
 
@@ -241,6 +256,21 @@ mod tests {
         let errors =
             Template::parse(&json!({"a.$": 1, "b": {"c.$": "no path"}, "d": 1, "d.$": "$"})).err();
         assert_eq!(errors.map(|e| e.len()), Some(3));
+    }
+
+    #[test]
+    fn a_template_cannot_fill_the_memory() {
+        let fields: Value = (0..200).map(|i| (format!("f{i}.$"), json!("$"))).collect();
+        let input = json!({"text": "x".repeat(200_000)});
+        let template = Template::parse(&fields).ok().expect("a right template");
+        let rendered = template.render(Scope {
+            input: &input,
+            context: &Value::Null,
+        });
+        assert_eq!(
+            rendered.map_err(|e| e.error),
+            Err("States.DataLimitExceeded")
+        );
     }
 
     #[test]

@@ -35,6 +35,25 @@ pub(crate) fn integer(number: &Number) -> Option<i128> {
         .or_else(|| number.as_u64().map(i128::from))
 }
 
+/// Takes a value's size, roughly as JSON, from what is `left`; false once nothing is.
+pub(crate) fn spend(left: &mut usize, value: &Value) -> bool {
+    let own = match value {
+        Value::String(text) => text.len() + 2,
+        Value::Object(object) => object.keys().map(|name| name.len() + 4).sum(),
+        _ => 4,
+    };
+    let Some(rest) = left.checked_sub(own) else {
+        *left = 0;
+        return false;
+    };
+    *left = rest;
+    match value {
+        Value::Array(items) => items.iter().all(|item| spend(left, item)),
+        Value::Object(fields) => fields.values().all(|field| spend(left, field)),
+        _ => true,
+    }
+}
+
 /// What a value is, for messages.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {

@@ -1,6 +1,7 @@
 //! Intrinsic functions on JSON values.
 
 use super::text_of;
+use crate::limits;
 use serde_json::Value;
 
 /// `States.StringToJson`; a blank text is null (recorded from AWS).
@@ -10,6 +11,18 @@ pub(super) fn from_text(text: &Value) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     serde_json::from_str(text).map_err(|why| format!("the text is not JSON: {why}"))
+}
+
+/// `States.JsonToString`.
+pub(super) fn to_text(value: &Value) -> Result<Value, String> {
+    let text = value.to_string();
+    if text.len() > limits::INTRINSIC_RESULT_BYTES_MAX {
+        return Err(format!(
+            "the text is longer than {} bytes",
+            limits::INTRINSIC_RESULT_BYTES_MAX
+        ));
+    }
+    Ok(Value::String(text))
 }
 
 /// `States.JsonMerge`: fields of `second` win. AWS knows the shallow mode alone.

@@ -9,7 +9,9 @@ mod parse;
 mod text;
 
 use crate::EvalError;
+use crate::limits;
 use crate::path::{Query, Scope};
+use crate::value::spend;
 use serde_json::{Number, Value};
 use std::sync::Arc;
 
@@ -73,11 +75,18 @@ impl Call {
     /// # Errors
     /// `States.IntrinsicFailure` when an argument is missing, of the wrong kind or out of range.
     pub fn evaluate(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
-        let arguments = self
-            .arguments
-            .iter()
-            .map(|argument| self.argument(argument, scope))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut left = limits::VALUE_BYTES_MAX;
+        let mut arguments = Vec::with_capacity(self.arguments.len());
+        for argument in &self.arguments {
+            let value = self.argument(argument, scope)?;
+            if !spend(&mut left, &value) {
+                return Err(self.failure(&format!(
+                    "its arguments have more than {} bytes",
+                    limits::VALUE_BYTES_MAX
+                )));
+            }
+            arguments.push(value);
+        }
         self.function
             .apply(arguments)
             .map_err(|why| self.failure(&why))
@@ -123,7 +132,7 @@ impl Function {
             (Self::Base64Encode, [text]) => text::base64_encode(text),
             (Self::Format, [template, rest @ ..]) => text::format(template, rest),
             (Self::JsonMerge, [first, second, deep]) => json::merge(first, second, deep),
-            (Self::JsonToString, [value]) => Ok(Value::String(value.to_string())),
+            (Self::JsonToString, [value]) => json::to_text(value),
             (Self::MathAdd, [left, right]) => math_add(left, right),
             (Self::StringSplit, [text, splitters]) => text::split(text, splitters),
             (Self::StringToJson, [text]) => json::from_text(text),

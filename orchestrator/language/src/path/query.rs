@@ -6,6 +6,7 @@
 use super::Scope;
 use super::filter::Filter;
 use crate::limits;
+use crate::value::spend;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -62,7 +63,7 @@ pub(crate) enum Missing {
     NotObject(usize, &'static str),
     /// This step wants an array and found this instead.
     NotArray(usize, String),
-    /// The path looked at too many places.
+    /// The path looked at too many places, or found too much.
     TooMany,
 }
 
@@ -188,6 +189,10 @@ impl Query {
             }
             places = found;
         }
+        let mut left = limits::VALUE_BYTES_MAX;
+        if !places.iter().all(|place| spend(&mut left, place)) {
+            return Err(Missing::TooMany);
+        }
         Ok(match picked {
             Some(names) => places
                 .iter()
@@ -215,12 +220,11 @@ impl Query {
                 "Filter: {} can only be applied to arrays. Current context is: {found}",
                 normal_step(&self.steps[step])
             ),
-            Missing::TooMany => {
-                format!(
-                    "it looks at more than {} places; make the path more specific",
-                    limits::PATH_NODES_MAX
-                )
-            }
+            Missing::TooMany => format!(
+                "it finds more than {} places or {} bytes; make the path more specific",
+                limits::PATH_NODES_MAX,
+                limits::VALUE_BYTES_MAX
+            ),
         }
     }
 
