@@ -1,0 +1,344 @@
+//! Configuration: flags over environment over file over defaults.
+//!
+//! Owns: reading them, refusing what is not known, and the defaults, each beside its field in [`Config::resolve`].
+
+use crate::cli::{Arguments, LogFormat, Settings};
+use clap::CommandFactory;
+use figment::Figment;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Value};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the program is told to do, complete and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where HTTP is served.
+    pub http: SocketAddr,
+    /// Directory of the local store.
+    pub data: PathBuf,
+    /// How Kafka is used.
+    pub kafka: baton_kafka::Config,
+    /// Most HTTP requests at a time.
+    pub requests_max: usize,
+    /// Longest orderly end.
+    pub shutdown_timeout: Duration,
+    /// Region in ARNs.
+    pub region: String,
+    /// Account in ARNs.
+    pub account: String,
+    /// How logs look.
+    pub log: LogFormat,
+    /// Which logs are written.
+    pub log_filter: Option<String>,
+}
+
+/// Why the configuration can't be used, or the program can't run.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(pub String);
+
+/// The file: the common settings, and `[kafka]` verbatim.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct File {
+    kafka: BTreeMap<String, Value>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+const PREFIX: &str = "BATON_";
+const DAY_MS: i64 = 24 * 3_600 * 1_000;
+
+impl Config {
+    /// Reads flags (given), environment and file.
+    ///
+    /// # Errors
+    /// What is unknown, missing or out of range, and where it was said.
+    pub fn load(arguments: Arguments) -> Result<Self, Error> {
+        check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        let (settings, mut kafka) = match &arguments.config {
+            Some(path) => with_file(path, &arguments.settings)?,
+            None => (arguments.settings, HashMap::new()),
+        };
+        let in_file = kafka.remove("bootstrap.servers");
+        let brokers = arguments.kafka.or(in_file).ok_or_else(|| {
+            Error("which Kafka? say --kafka HOST:PORT, or BATON_KAFKA, or bootstrap.servers in [kafka] of the file".to_owned())
+        })?;
+        Self::resolve(settings, &brokers, kafka)
+    }
+
+    /// Fills in the defaults and checks what can be checked without Kafka.
+    fn resolve(
+        given: Settings,
+        brokers: &str,
+        passed_on: HashMap<String, String>,
+    ) -> Result<Self, Error> {
+        let host = host_name();
+        let http = given
+            .http
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070)));
+        let node = given.node.unwrap_or_else(|| host.clone());
+        let url = given.url.unwrap_or_else(|| url_of(http, &host));
+        let mut kafka = baton_kafka::Config::new(brokers, &node, &url);
+        kafka.kafka = passed_on;
+        kafka.partitions = given.partitions;
+        let days = given.closed_kept_days.map(|days| i64::from(days) * DAY_MS);
+        set(&mut kafka.prefix, given.prefix);
+        set(&mut kafka.queue_partitions, given.queue_partitions);
+        set(&mut kafka.replication, given.replication);
+        set(&mut kafka.create_topics, given.create_topics);
+        set(&mut kafka.compression, given.compression);
+        set(&mut kafka.session_timeout_ms, given.session_timeout_ms);
+        set(&mut kafka.append_timeout_ms, given.append_timeout_ms);
+        set(&mut kafka.open_executions_max, given.open_executions_max);
+        set(&mut kafka.in_flight_max, given.in_flight_max);
+        set(
+            &mut kafka.restate_every_records,
+            given.restate_every_records,
+        );
+        set(&mut kafka.closed_kept_ms, days);
+        set(&mut kafka.names_kept_ms, days);
+        kafka.check().map_err(|e| Error(e.to_string()))?;
+        Ok(Self {
+            http,
+            data: given.data.unwrap_or_else(|| PathBuf::from("baton-data")),
+            kafka,
+            requests_max: given
+                .requests_max
+                .unwrap_or(baton_api::limits::REQUESTS_MAX),
+            shutdown_timeout: Duration::from_secs(given.shutdown_timeout_s.unwrap_or(30)),
+            region: given.region.unwrap_or_else(|| "us-east-1".to_owned()),
+            account: given.account.unwrap_or_else(|| "000000000000".to_owned()),
+            log: given.log.unwrap_or_default(),
+            log_filter: given.log_filter.or_else(|| std::env::var("RUST_LOG").ok()),
+        })
+    }
+}
+
+fn set<T>(field: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *field = given;
+    }
+}
+
+/// The file's settings with the given ones over them, and its `[kafka]`.
+fn with_file(
+    path: &std::path::Path,
+    over: &Settings,
+) -> Result<(Settings, HashMap<String, String>), Error> {
+    let file: File = Figment::from(Toml::file_exact(path))
+        .extract()
+        .map_err(|e| in_file(path, &e))?;
+    let settings = Figment::from(Serialized::defaults(file.rest))
+        .merge(Serialized::defaults(over))
+        .extract()
+        .map_err(|e| in_file(path, &e))?;
+    let mut kafka = HashMap::new();
+    flatten("", &file.kafka.into_iter().collect(), &mut kafka)?;
+    Ok((settings, kafka))
+}
+
+fn in_file(path: &std::path::Path, error: &figment::Error) -> Error {
+    let key = error.path.join(".");
+    let at = if key.is_empty() {
+        String::new()
+    } else {
+        format!(" `{key}`:")
+    };
+    Error(format!("{}:{at} {}", path.display(), error.kind))
+}
+
+/// `a.b.c = 1` in TOML is a table in a table; librdkafka's names have dots. Puts them together again.
+fn flatten(prefix: &str, table: &Dict, into: &mut HashMap<String, String>) -> Result<(), Error> {
+    for (key, value) in table {
+        let name = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
+        let text = match value {
+            Value::Dict(_, inner) => {
+                flatten(&name, inner, into)?;
+                continue;
+            }
+            Value::String(_, text) => text.clone(),
+            Value::Bool(_, flag) => flag.to_string(),
+            Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
+                (Some(whole), _) => whole.to_string(),
+                (None, Some(whole)) => whole.to_string(),
+                (None, None) => number.to_f64().unwrap_or_default().to_string(),
+            },
+            _ => {
+                let message = format!("[kafka] {name}: must be a text, a number or true or false");
+                return Err(Error(message));
+            }
+        };
+        into.insert(name, text);
+    }
+    Ok(())
+}
+
+/// Refuses `BATON_*` variables that mean nothing: a mistyped one must not be overlooked.
+fn check_environment(names: impl Iterator<Item = String>) -> Result<(), Error> {
+    let command = crate::cli::Cli::command();
+    let serve = command.find_subcommand("serve");
+    let known: Vec<String> = serve
+        .into_iter()
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned))
+        .collect();
+    for name in names.filter(|name| name.starts_with(PREFIX)) {
+        // Kubernetes sets these for a service that is called `baton`; tests have theirs.
+        let foreign = name.starts_with("BATON_SERVICE_")
+            || name.starts_with("BATON_PORT")
+            || name.starts_with("BATON_TEST_");
+        if !foreign && !known.contains(&name) {
+            let message = format!(
+                "the environment variable {name} means nothing; known are {}",
+                known.join(", ")
+            );
+            return Err(Error(message));
+        }
+    }
+    Ok(())
+}
+
+/// Where other nodes find this one, if nobody says.
+fn url_of(http: SocketAddr, host: &str) -> String {
+    let unspecified = match http.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified(),
+        IpAddr::V6(ip) => ip.is_unspecified(),
+    };
+    if unspecified {
+        format!("http://{host}:{}", http.port())
+    } else {
+        format!("http://{http}")
+    }
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "baton".to_owned())
+}
+
+/// Parses a command line as the program does; for tests.
+#[cfg(test)]
+fn parsed(arguments: &[&str]) -> Result<Config, Error> {
+    let all = ["baton", "serve"].iter().chain(arguments);
+    let cli =
+        <crate::cli::Cli as clap::Parser>::try_parse_from(all).map_err(|e| Error(e.to_string()))?;
+    let crate::cli::Command::Serve(arguments) = cli.command;
+    Config::load(*arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A configuration file in a directory of its own, removed afterwards.
+    struct TomlFile(PathBuf);
+
+    impl TomlFile {
+        fn new(name: &str, text: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("baton-{}-{name}.toml", std::process::id()));
+            std::fs::write(&path, text).unwrap();
+            Self(path)
+        }
+
+        fn load(&self, arguments: &[&str]) -> Result<Config, Error> {
+            let path = self.0.to_str().unwrap();
+            parsed(&[&["--config", path], arguments].concat())
+        }
+    }
+
+    impl Drop for TomlFile {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    #[test]
+    fn defaults_need_nothing_but_kafka() {
+        let config = parsed(&["--kafka", "localhost:9092"]).unwrap();
+        assert_eq!(config.http.to_string(), "127.0.0.1:7070");
+        assert_eq!(&*config.kafka.url, "http://127.0.0.1:7070");
+        assert_eq!(config.kafka.prefix, "baton.");
+        let error = parsed(&[]).unwrap_err().to_string();
+        assert!(error.contains("--kafka HOST:PORT"), "{error}");
+    }
+
+    #[test]
+    fn a_flag_overrides_the_file() {
+        let text = "prefix = \"one.\"\npartitions = 4\nlog = \"json\"\n[kafka]\nbootstrap.servers = \"b:1\"\n";
+        let file = TomlFile::new("override", text);
+        let config = file.load(&["--prefix", "two."]).unwrap();
+        assert_eq!(
+            (&*config.kafka.prefix, config.kafka.partitions),
+            ("two.", Some(4))
+        );
+        assert_eq!(
+            (&*config.kafka.brokers, config.log),
+            ("b:1", LogFormat::Json)
+        );
+        assert_eq!(file.load(&["--kafka", "b:2"]).unwrap().kafka.brokers, "b:2");
+    }
+
+    #[test]
+    fn the_kafka_table_is_passed_on_with_dotted_names() {
+        let text = "[kafka]\nsecurity.protocol = \"ssl\"\n\"fetch.wait.max.ms\" = 50\nlog.connection.close = false\n";
+        let config = TomlFile::new("verbatim", text)
+            .load(&["--kafka", "b:1"])
+            .unwrap();
+        let get = |name: &str| config.kafka.kafka.get(name).map(String::as_str);
+        assert_eq!(get("security.protocol"), Some("ssl"));
+        assert_eq!(get("fetch.wait.max.ms"), Some("50"));
+        assert_eq!(get("log.connection.close"), Some("false"));
+    }
+
+    #[test]
+    fn what_is_unknown_or_unsafe_is_refused_by_name() {
+        for (name, text, expected) in [
+            ("unknown", "prefx = \"x\"\n", "prefx"),
+            ("type", "partitions = \"many\"\n", "partitions"),
+            ("unsafe", "[kafka]\nacks = 1\n", "acks"),
+            ("syntax", "prefix = \n", "TOML"),
+        ] {
+            let error = TomlFile::new(name, text)
+                .load(&["--kafka", "b:1"])
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(expected), "{name}: {error}");
+        }
+        let environment = |name: &str| check_environment([name.to_owned()].into_iter());
+        assert!(
+            environment("BATON_PREFX")
+                .unwrap_err()
+                .to_string()
+                .contains("BATON_PREFIX")
+        );
+        assert!(environment("BATON_SERVICE_HOST").is_ok() && environment("HOME").is_ok());
+    }
+
+    #[test]
+    fn every_setting_is_documented() {
+        let page = include_str!("../../../docs/configuration.md");
+        let command = crate::cli::Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        for argument in serve.get_arguments() {
+            if let Some(flag) = argument.get_long().filter(|flag| *flag != "help") {
+                assert!(
+                    page.contains(&format!("`--{flag}`")),
+                    "--{flag} is not in docs/configuration.md"
+                );
+            }
+        }
+    }
+}

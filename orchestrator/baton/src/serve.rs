@@ -1,0 +1,251 @@
+//! `baton serve`: what is started in which order, and ended in which.
+//!
+//! ```text
+//! start: store -> HTTP (alive, not ready) -> engine (waits for Kafka) -> HTTP (everything)
+//! end:   not ready -> HTTP answers what it has -> engine drains and stops -> store closes
+//! ```
+
+use crate::config::{Config, Error};
+use crate::node::Node;
+use crate::telemetry;
+use axum::serve::{Listener, ListenerExt};
+use baton_api::{App, Parts};
+use baton_engine::ViewWriter;
+use baton_engine::registry::Registry;
+use baton_kafka::{Ports, Runtime, RuntimeHandle, StartError};
+use baton_store::Store;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Most threads for what blocks: reading views, asking brokers.
+const BLOCKING_THREADS_MAX: usize = 32;
+/// How long answers of the starting node may take to get out.
+const EARLY_HTTP_END: Duration = Duration::from_secs(1);
+/// Part of the time for an orderly end that HTTP may take; the rest is the engine's.
+const HTTP_SHARE: u32 = 3;
+
+/// Runs a node until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Why it could not start, or did not end in order.
+pub fn run(config: Config) -> Result<(), Error> {
+    telemetry::abort_on_panic();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("baton-http")
+        .enable_all()
+        .build()
+        .map_err(|e| Error(format!("the threads for HTTP can't be started: {e}")))?;
+    let result = runtime.block_on(serve(config));
+    // What still blocks (a query, a broker that does not answer) must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn serve(config: Config) -> Result<(), Error> {
+    let stop = stop_signal()?;
+    let settings = baton_store::Settings {
+        retention_ms: config.kafka.closed_kept_ms,
+        ..baton_store::Settings::default()
+    };
+    let (store, views) =
+        Store::open(&config.data, settings).map_err(|e| Error(format!("local store: {e}")))?;
+    let listener = std::net::TcpListener::bind(config.http)
+        .map_err(|e| Error(format!("HTTP can't be served on {}: {e}", config.http)))?;
+    let address = listener.local_addr().map_err(|e| Error(e.to_string()))?;
+    tracing::info!(
+        node.name = %config.kafka.node,
+        http.address = %address,
+        kafka.brokers = %config.kafka.brokers,
+        version = env!("CARGO_PKG_VERSION"),
+        "starting"
+    );
+    let registry = Arc::<Registry>::default();
+    let started = start_engine(
+        &config,
+        registry.clone(),
+        &store,
+        views,
+        &listener,
+        stop.clone(),
+    )
+    .await?;
+    let Some(engine) = started else {
+        store.close();
+        return Ok(());
+    };
+    let node = Arc::new(Node {
+        engine: engine.clone(),
+        store: store.clone(),
+    });
+    let parts = Parts {
+        calls: Arc::new(engine.clone()),
+        writer: Arc::new(engine.clone()),
+        registry,
+        views: store.clone(),
+        queues: node.clone(),
+        cluster: node,
+    };
+    let settings = baton_api::Settings {
+        region: config.region.as_str().into(),
+        account: config.account.as_str().into(),
+        url: config.kafka.url.clone(),
+        requests_max: config.requests_max,
+    };
+    let app = App::new(parts, settings)
+        .map_err(|e| Error(format!("the HTTP client for other nodes: {e}")))?;
+    let app = Arc::new(app);
+    tracing::info!(http.address = %address, "serving");
+    let begun = serve_until(&app, &listener, stop, config.shutdown_timeout / HTTP_SHARE).await?;
+    end(
+        engine,
+        store,
+        config.shutdown_timeout.saturating_sub(begun.elapsed()),
+    )
+    .await
+}
+
+/// Serves "alive, not ready" while the engine starts; `None` if the end was asked for meanwhile.
+async fn start_engine(
+    config: &Config,
+    registry: Arc<Registry>,
+    store: &Arc<Store>,
+    views: Box<dyn ViewWriter>,
+    listener: &std::net::TcpListener,
+    stop: watch::Receiver<bool>,
+) -> Result<Option<RuntimeHandle>, Error> {
+    let given_up = Arc::new(AtomicBool::new(false));
+    let (kafka, asked) = (config.kafka.clone(), given_up.clone());
+    let ports = Ports {
+        registry,
+        views,
+        checkpoints: store.clone(),
+        queries: store.clone(),
+    };
+    let mut starting = tokio::task::spawn_blocking(move || {
+        Runtime::start_unless(kafka, ports, &|| asked.load(Ordering::Relaxed))
+    });
+    let (ended, end) = watch::channel(false);
+    let early =
+        axum::serve(again(listener)?, baton_api::starting()).with_graceful_shutdown(told(end));
+    let mut early = tokio::spawn(early.into_future());
+    let result = tokio::select! {
+        result = &mut starting => result,
+        () = told(stop) => {
+            given_up.store(true, Ordering::Relaxed);
+            starting.await
+        }
+    };
+    finish(&ended, &mut early, EARLY_HTTP_END).await;
+    match result.map_err(|e| Error(format!("the engine's start did not end: {e}")))? {
+        Ok(engine) => Ok(Some(engine)),
+        Err(StartError::NoBroker(_)) if given_up.load(Ordering::Relaxed) => Ok(None),
+        Err(error) => {
+            store.close();
+            Err(Error(error.to_string()))
+        }
+    }
+}
+
+/// Serves everything until the end is asked for and what was asked before is answered; returns when that was.
+async fn serve_until(
+    app: &Arc<App>,
+    listener: &std::net::TcpListener,
+    stop: watch::Receiver<bool>,
+    patience: Duration,
+) -> Result<Instant, Error> {
+    let (ended, end) = watch::channel(false);
+    let router = baton_api::router(app.clone());
+    let serving = axum::serve(again(listener)?, router).with_graceful_shutdown(told(end));
+    let mut serving = tokio::spawn(serving.into_future());
+    tokio::select! {
+        result = &mut serving => return Err(Error(format!("HTTP ended by itself: {result:?}"))),
+        () = told(stop) => {}
+    }
+    let begun = Instant::now();
+    tracing::info!("stopping: answering what has been asked");
+    app.drain();
+    finish(&ended, &mut serving, patience).await;
+    Ok(begun)
+}
+
+/// Ends the engine, then the store.
+async fn end(engine: RuntimeHandle, store: Arc<Store>, patience: Duration) -> Result<(), Error> {
+    let ending = tokio::task::spawn_blocking(move || {
+        let drained = engine.drain(patience);
+        engine.stop();
+        store.close();
+        drained
+    });
+    match ending.await {
+        Ok(true) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Ok(false) => {
+            let message = "stopped before everything under way was acknowledged; the log decides what became of it";
+            Err(Error(message.to_owned()))
+        }
+        Err(e) => Err(Error(format!("the engine did not end: {e}"))),
+    }
+}
+
+/// Lets a server finish what it has, then ends it.
+async fn finish<T>(ended: &watch::Sender<bool>, server: &mut JoinHandle<T>, patience: Duration) {
+    // Nobody listens if the server has ended by itself.
+    let _ = ended.send(true);
+    if tokio::time::timeout(patience, &mut *server).await.is_err() {
+        tracing::warn!("HTTP requests were still open and are dropped");
+        server.abort();
+    }
+}
+
+/// The same socket for another server.
+fn again(
+    listener: &std::net::TcpListener,
+) -> Result<impl Listener<Addr = std::net::SocketAddr, Io = tokio::net::TcpStream>, Error> {
+    let listener = listener.try_clone().and_then(|copy| {
+        copy.set_nonblocking(true)?;
+        TcpListener::from_std(copy)
+    });
+    let listener = listener.map_err(|e| Error(format!("the HTTP socket can't be used: {e}")))?;
+    Ok(listener.tap_io(|connection| {
+        // Answers are small and written whole; waiting for more to send would only add latency.
+        if let Err(e) = connection.set_nodelay(true) {
+            tracing::debug!(error = %e, "a connection without TCP_NODELAY");
+        }
+    }))
+}
+
+/// Becomes true on the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
+    let listen = |kind| signal(kind).map_err(|e| Error(format!("signals can't be received: {e}")));
+    let (mut terminate, mut interrupt) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
+    let (tell, told) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // All receivers may be gone: then the end is under way already.
+        let _ = tell.send(true);
+        std::future::pending::<()>().await
+    });
+    Ok(told)
+}
+
+/// Waits until the value is true.
+async fn told(mut end: watch::Receiver<bool>) {
+    if end.wait_for(|end| *end).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
