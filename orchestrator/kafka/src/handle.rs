@@ -57,6 +57,12 @@ impl RuntimeHandle {
         self.readiness().serving
     }
 
+    /// Whether this node owns and serves this partition. Cheap: the API asks for each call.
+    #[must_use]
+    pub fn serves(&self, partition: i32) -> bool {
+        self.inner.status.serves(partition)
+    }
+
     /// Whether this node can serve what it owns.
     #[must_use]
     pub fn readiness(&self) -> Readiness {

@@ -40,5 +40,5 @@ pub mod topics;
 
 pub use config::Config;
 pub use handle::RuntimeHandle;
-pub use runtime::{Runtime, StartError};
+pub use runtime::{Ports, Runtime, StartError};
 pub use status::Readiness;

@@ -54,6 +54,11 @@ impl Status {
         self.lock().clone()
     }
 
+    /// Whether this partition is assigned and serves.
+    pub fn serves(&self, partition: i32) -> bool {
+        self.lock().assigned.get(&partition) == Some(&true)
+    }
+
     /// Waits until `wanted` holds, up to `timeout`; says whether it does.
     pub fn wait(&self, timeout: Duration, wanted: impl Fn(&State) -> bool) -> bool {
         let (state, _) = self
