@@ -6,12 +6,12 @@ mod support;
 
 use baton_engine::call::StartCall;
 use baton_engine::registry::RegistryWriter;
-use baton_engine::{Call, Calls, Change, Definitions, Reply};
+use baton_engine::{Call, CallError, Calls, Change, Definition, Definitions, Reply};
 use baton_schemas::partition::partition_of;
 use baton_schemas::registry::{RegistryBody, RegistryEntry, StateMachineEntry};
 use baton_schemas::{Payload, arn};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 use support::{Life, PATIENCE, Worker};
 
@@ -34,26 +34,24 @@ fn executions_run_to_their_end() {
     for first in (0..count).step_by(window) {
         let size = window.min(count - first);
         let (answer, answered) = channel();
-        for i in first..first + size {
-            let name = format!("e{i}");
-            let execution = arn::execution_arn(MACHINE, &name).expect("a machine's ARN");
-            let partition = partition_of(execution.as_bytes(), PARTITIONS);
-            let call = Call::Start(Box::new(StartCall {
-                execution: execution.into(),
-                definition: definition.clone(),
-                input: Payload::from_text(&format!("{{\"n\":{i}}}")).expect("JSON"),
-                traceparent: None,
-            }));
-            let answer = answer.clone();
-            life.handle.call(
-                partition,
-                call,
-                Box::new(move |reply| answer.send(reply).expect("somebody waits")),
-            );
-        }
-        for _ in 0..size {
-            let reply = answered.recv_timeout(PATIENCE).expect("an answer");
-            assert!(matches!(reply, Ok(Reply::Started { .. })), "{reply:?}");
+        (first..first + size).for_each(|i| start(&life, &definition, i, &answer));
+        let mut started = 0;
+        while started < size {
+            match answered.recv_timeout(PATIENCE).expect("an answer") {
+                (_, Ok(Reply::Started { .. }) | Err(CallError::ExecutionAlreadyExists(_))) => {
+                    started += 1
+                }
+                // The broker was away and the outcome is not known: ask again, the name makes it one start.
+                (i, Err(CallError::NotOwner { .. } | CallError::Throttled(_))) => {
+                    assert!(
+                        life.handle.wait_until_ready(PATIENCE),
+                        "{:?}",
+                        life.handle.readiness()
+                    );
+                    start(&life, &definition, i, &answer);
+                }
+                (i, other) => panic!("execution {i}: {other:?}"),
+            }
         }
         life.views.wait_closed(first + size);
     }
@@ -78,7 +76,23 @@ fn executions_run_to_their_end() {
     life.end();
 }
 
-fn store(life: &Life) -> Arc<baton_engine::Definition> {
+type Answers = Sender<(usize, Result<Reply, CallError>)>;
+
+fn start(life: &Life, definition: &Arc<Definition>, i: usize, answer: &Answers) {
+    let execution = arn::execution_arn(MACHINE, &format!("e{i}")).expect("a machine's ARN");
+    let partition = partition_of(execution.as_bytes(), PARTITIONS);
+    let call = Call::Start(Box::new(StartCall {
+        execution,
+        definition: definition.clone(),
+        input: Payload::from_text(&format!("{{\"n\":{i}}}")).expect("JSON"),
+        traceparent: None,
+    }));
+    let answer = answer.clone();
+    let answer = Box::new(move |reply| answer.send((i, reply)).expect("somebody waits"));
+    life.handle.call(partition, call, answer);
+}
+
+fn store(life: &Life) -> Arc<Definition> {
     let state = |i: usize| {
         let then = if i + 1 == STEPS {
             r#""End":true"#.to_owned()

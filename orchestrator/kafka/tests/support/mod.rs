@@ -155,28 +155,26 @@ impl Seen {
 
 impl ViewWriter for Seen {
     fn apply(&mut self, batch: Vec<Applied>) {
-        let closed = |a: &&Applied| {
-            matches!(
-                a.change,
-                Change::Step {
-                    closed: Some(_),
-                    ..
-                }
-            )
-        };
-        self.1
-            .fetch_add(batch.iter().filter(closed).count(), Ordering::Relaxed);
-        self.0.0.lock().expect("no panic elsewhere").extend(batch);
+        let closed = batch.iter().filter(closes).count();
+        let mut seen = self.0.0.lock().expect("no panic elsewhere");
+        seen.extend(batch);
+        self.1.fetch_add(closed, Ordering::Relaxed);
         self.0.1.notify_all();
     }
 
     fn reset(&mut self, partition: i32) {
-        self.0
-            .0
-            .lock()
-            .expect("no panic elsewhere")
-            .retain(|applied| applied.partition != partition);
+        let mut seen = self.0.0.lock().expect("no panic elsewhere");
+        seen.retain(|applied| applied.partition != partition);
+        self.1
+            .store(seen.iter().filter(closes).count(), Ordering::Relaxed);
     }
+}
+
+fn closes(applied: &&Applied) -> bool {
+    let Change::Step { closed, .. } = &applied.change else {
+        return false;
+    };
+    closed.is_some()
 }
 
 /// A worker as any Kafka client can be one: it answers each command with its input, where the headers say.
