@@ -78,7 +78,7 @@ class Bench:
         self.floor_worker = self.start_floor() if self.floor_binary else None
         self.node = Baton(directory / "baton", self.kafka.address, partitions=PARTITIONS).start()
         self.machine = create_machine(self.node.url)
-        command = [RELEASE / "echo", "--kafka", self.kafka.address, "--queue", QUEUE]
+        command = [RELEASE / "echo", "--kafka", self.kafka.address, QUEUE]
         self.worker = Process("echo worker", command, directory / "worker.log", {"RUST_LOG": "warn"}).start()
         self.total = 0
 
@@ -159,7 +159,7 @@ def build_floor():
     package = ROOT / "target" / "floor"
     package.mkdir(parents=True, exist_ok=True)
     manifest = (FLOOR_SOURCE / "Cargo.toml").read_text()
-    manifest += f'\n[[bin]]\nname = "floor"\npath = "{source}"\n\n[workspace]\n'
+    manifest += f"\n[[bin]]\nname = \"floor\"\npath = \"{source}\"\n"
     (package / "Cargo.toml").write_text(manifest)
     subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=package, check=True,
                    env={**os.environ, "CARGO_TARGET_DIR": str(package / "target")})

@@ -86,7 +86,9 @@ pub enum CallError {
     #[error("{0}")]
     Throttled(&'static str),
     /// The input makes a record too large to store.
-    #[error("the record would have {bytes} bytes; at most {limit} are possible: pass large data by reference")]
+    #[error(
+        "the record would have {bytes} bytes; at most {limit} are possible: pass large data by reference"
+    )]
     TooLarge {
         /// Size of the record.
         bytes: usize,
@@ -98,5 +100,10 @@ pub enum CallError {
 /// How the API reaches the owners of this node.
 pub trait Calls: Send + Sync {
     /// Gives `call` to the owner of `partition`; `answer` is called exactly once, from another thread.
-    fn call(&self, partition: i32, call: Call, answer: Box<dyn FnOnce(Result<Reply, CallError>) + Send>);
+    fn call(
+        &self,
+        partition: i32,
+        call: Call,
+        answer: Box<dyn FnOnce(Result<Reply, CallError>) + Send>,
+    );
 }

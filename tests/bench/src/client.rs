@@ -13,7 +13,9 @@ use std::time::Duration;
 
 fn config(arguments: &Arguments) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &arguments.kafka).set("socket.nagle.disable", "true");
+    config
+        .set("bootstrap.servers", &arguments.kafka)
+        .set("socket.nagle.disable", "true");
     config
 }
 
@@ -51,7 +53,9 @@ pub fn ensure_results(arguments: &Arguments) -> Result<(), Box<dyn std::error::E
     let admin: AdminClient<_> = config(arguments).create()?;
     let topic = NewTopic::new(&arguments.results, 1, TopicReplication::Fixed(-1));
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     for result in runtime.block_on(admin.create_topics([&topic], &options))? {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -71,7 +75,10 @@ pub fn send(
     let mut headers = OwnedHeaders::new_with_capacity(8);
     record.for_each_header(&mut |key, value| {
         let whole = std::mem::take(&mut headers);
-        headers = whole.insert(Header { key, value: Some(value) });
+        headers = whole.insert(Header {
+            key,
+            value: Some(value),
+        });
     });
     let value = record.value().unwrap_or_default();
     let mut base = BaseRecord::to(topic)

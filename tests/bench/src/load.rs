@@ -32,13 +32,17 @@ pub fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let load = Load {
         arguments,
         topics: Topics::new(&arguments.prefix),
-        reply_to: ReplyTo { topic: arguments.results.as_str().into(), partition: 0 },
+        reply_to: ReplyTo {
+            topic: arguments.results.as_str().into(),
+            partition: 0,
+        },
         producer: producer(arguments)?,
         consumer: consumer(arguments)?,
     };
     load.measure("w", arguments.warm_up, 1)?;
     let (latencies, elapsed) = load.measure("m", arguments.count, arguments.in_flight)?;
-    let quantile = |q: f64| latencies[((latencies.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
+    let quantile =
+        |q: f64| latencies[((latencies.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
     Ok(serde_json::json!({
         "count": arguments.count,
         "in_flight": arguments.in_flight,
@@ -51,7 +55,12 @@ pub fn run(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
 
 impl Load<'_> {
     /// Sorted latencies and the time from the first start to the last result.
-    fn measure(&self, kind: &str, count: usize, in_flight: usize) -> Result<(Vec<Duration>, Duration), Box<dyn Error>> {
+    fn measure(
+        &self,
+        kind: &str,
+        count: usize,
+        in_flight: usize,
+    ) -> Result<(Vec<Duration>, Duration), Box<dyn Error>> {
         let begin = Instant::now();
         let mut started = vec![begin; count];
         let mut latencies = Vec::with_capacity(count);
@@ -72,7 +81,8 @@ impl Load<'_> {
 
     fn start(&self, kind: &str, i: usize) -> Result<(), Box<dyn Error>> {
         let name: Arc<str> = format!("{}-{kind}-{i}", self.arguments.run).into();
-        let execution = execution_arn(&self.arguments.machine, &name).ok_or("--machine is not a state machine's ARN")?;
+        let execution = execution_arn(&self.arguments.machine, &name)
+            .ok_or("--machine is not a state machine's ARN")?;
         let partition = partition_of(execution.as_bytes(), self.arguments.partitions);
         let start = Request::Start(StartRequest {
             machine: self.arguments.machine.as_str().into(),
@@ -88,14 +98,27 @@ impl Load<'_> {
 
     /// The next result: the number of its execution; `None` for one of an earlier run.
     fn result(&self, kind: &str) -> Result<Option<usize>, Box<dyn Error>> {
-        let message = self.consumer.poll(RESULT_TIMEOUT).ok_or("no result within 60 s")??;
+        let message = self
+            .consumer
+            .poll(RESULT_TIMEOUT)
+            .ok_or("no result within 60 s")??;
         let key = std::str::from_utf8(message.key().unwrap_or_default())?;
-        let Some(number) = key.rsplit_once(&format!(":{}-{kind}-", self.arguments.run)) else { return Ok(None) };
+        let Some(number) = key.rsplit_once(&format!(":{}-{kind}-", self.arguments.run)) else {
+            return Ok(None);
+        };
         let status = message.headers().and_then(|headers| {
-            headers.iter().find(|h| h.key == ce::SUBJECT).and_then(|h| h.value).map(<[u8]>::to_vec)
+            headers
+                .iter()
+                .find(|h| h.key == ce::SUBJECT)
+                .and_then(|h| h.value)
+                .map(<[u8]>::to_vec)
         });
         if status.as_deref() != Some(b"SUCCEEDED") {
-            return Err(format!("{key} ended {}", String::from_utf8_lossy(&status.unwrap_or_default())).into());
+            return Err(format!(
+                "{key} ended {}",
+                String::from_utf8_lossy(&status.unwrap_or_default())
+            )
+            .into());
         }
         Ok(Some(number.1.parse()?))
     }
@@ -106,7 +129,9 @@ fn input(i: usize, bytes: usize) -> String {
     let mut text = format!("{{\"n\":{i},\"data\":\"");
     let mut x = (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     while text.len() + 2 < bytes {
-        x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        x = x
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         text.push(char::from(b'a' + ((x >> 33) % 26) as u8));
     }
     text.push_str("\"}");

@@ -12,7 +12,10 @@ use std::process::ExitCode;
 
 /// Options of the driver.
 #[derive(Parser)]
-#[command(name = "baton-bench", about = "Starts executions by records and measures until their results are reported")]
+#[command(
+    name = "baton-bench",
+    about = "Starts executions by records and measures until their results are reported"
+)]
 pub struct Arguments {
     /// `host:port` of a broker.
     #[arg(long)]

@@ -60,7 +60,8 @@ impl Fold {
                 return;
             }
             HistoryRecord::Transition(t) => (t.epoch, t.seq),
-            HistoryRecord::Mark { epoch, seq, .. } | HistoryRecord::Restatement { epoch, seq, .. } => (*epoch, *seq),
+            HistoryRecord::Mark { epoch, seq, .. }
+            | HistoryRecord::Restatement { epoch, seq, .. } => (*epoch, *seq),
         };
         if self.epoch != Some(epoch) || seq != self.seq + 1 {
             return; // ignored by every reader
@@ -69,7 +70,10 @@ impl Fold {
         self.last_accepted = step;
         if let HistoryRecord::Transition(t) = record {
             if t.now < self.now_ms {
-                self.clock_went_back.get_or_insert(format!("time went back at {offset}: {} after {}", t.now, self.now_ms));
+                self.clock_went_back.get_or_insert(format!(
+                    "time went back at {offset}: {} after {}",
+                    t.now, self.now_ms
+                ));
             }
             self.now_ms = self.now_ms.max(t.now);
             let cause = match t.cause {
@@ -78,7 +82,9 @@ impl Fold {
                 Cause::Http(_) | Cause::Timer => None,
             };
             if cause.is_some_and(|cause| !self.causes.insert(cause)) {
-                self.fail(format!("input {cause:?} applied twice, the second time at {offset}"));
+                self.fail(format!(
+                    "input {cause:?} applied twice, the second time at {offset}"
+                ));
             }
             if !t.events.is_empty() {
                 self.events(&t.execution, t.now, t.events, epoch, offset);
@@ -107,11 +113,17 @@ impl Fold {
                 seen.revision = started.revision;
             }
             if seen.closed {
-                broken = Some(format!("{arn}: {:?} after the end, at {offset}", event.kind));
+                broken = Some(format!(
+                    "{arn}: {:?} after the end, at {offset}",
+                    event.kind
+                ));
             }
             if !event.kind.is_internal() {
                 if event.id != seen.last_id + 1 {
-                    broken = Some(format!("{arn}: event {} follows {}, at {offset}", event.id, seen.last_id));
+                    broken = Some(format!(
+                        "{arn}: event {} follows {}, at {offset}",
+                        event.id, seen.last_id
+                    ));
                 }
                 seen.last_id = event.id;
             }
@@ -139,13 +151,22 @@ impl Fold {
     /// ARNs of open executions.
     #[must_use]
     pub fn open(&self) -> Vec<Arc<str>> {
-        self.executions.iter().filter(|(_, seen)| !seen.closed).map(|(arn, _)| arn.clone()).collect()
+        self.executions
+            .iter()
+            .filter(|(_, seen)| !seen.closed)
+            .map(|(arn, _)| arn.clone())
+            .collect()
     }
 
     /// The highest input offset applied of a topic, plus one.
     #[must_use]
     pub fn applied_through(&self, completions: bool) -> i64 {
-        self.causes.iter().filter(|(c, _)| *c == completions).map(|(_, at)| at + 1).max().unwrap_or(0)
+        self.causes
+            .iter()
+            .filter(|(c, _)| *c == completions)
+            .map(|(_, at)| at + 1)
+            .max()
+            .unwrap_or(0)
     }
 
     fn fail(&mut self, what: String) {

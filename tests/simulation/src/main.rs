@@ -38,14 +38,20 @@ fn main() -> ExitCode {
         executions += outcome.executions;
         records += outcome.records;
         if let Some(broken) = outcome.broken {
-            println!("seed {seed}: {broken}\n  again: --from {seed} --seeds 1 --without {} --trace", arguments.without);
+            println!(
+                "seed {seed}: {broken}\n  again: --from {seed} --seeds 1 --without {} --trace",
+                arguments.without
+            );
             failed += 1;
             if failed >= 10 {
                 break;
             }
         }
     }
-    println!("{} seeds, {steps} steps, {executions} executions, {records} records: {failed} failed", arguments.seeds);
+    println!(
+        "{} seeds, {steps} steps, {executions} executions, {records} records: {failed} failed",
+        arguments.seeds
+    );
     let mut checks_failed = usize::from(failed > 0);
     let mut checks = 1;
     if arguments.full {
@@ -55,7 +61,11 @@ fn main() -> ExitCode {
         }
     }
     println!("{} passed, {checks_failed} failed", checks - checks_failed);
-    if checks_failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if checks_failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Whether some seed shows that the engine needs this rule.

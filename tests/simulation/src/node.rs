@@ -124,11 +124,22 @@ impl Seat {
                 Action::Send { id, outbound } => self.sends.push_back((id, outbound)),
                 Action::LoadCheckpoint => self.answers.push_back(Answer::Checkpoint),
                 Action::ResetViews => self.store.clear(),
-                Action::ReadHistory { read, from, through } => {
-                    self.answers.push_back(Answer::Read { read, from, through });
+                Action::ReadHistory {
+                    read,
+                    from,
+                    through,
+                } => {
+                    self.answers.push_back(Answer::Read {
+                        read,
+                        from,
+                        through,
+                    });
                 }
                 Action::LookAtEnd => self.answers.push_back(Answer::End),
-                Action::OpenInputs { completions, requests } => {
+                Action::OpenInputs {
+                    completions,
+                    requests,
+                } => {
                     self.reading = Some([completions.unwrap_or(0), requests.unwrap_or(0)]);
                     self.told = [-1; 2];
                     self.answers.push_back(Answer::Opened);

@@ -39,21 +39,32 @@ impl Programs {
     /// If one doesn't compile.
     #[must_use]
     pub fn new() -> Self {
-        let compiled = [SEQUENCE, PARALLEL, SINGLE].iter().enumerate().map(|(i, text)| {
-            let (program, _) = baton_language::compile(text).expect("the simulation's machines compile");
-            let name: Arc<str> = format!("m{i}").into();
-            let entry = StateMachineEntry {
-                name: name.clone(),
-                definition: (*text).into(),
-                role_arn: "arn:aws:iam::000000000000:role/r".into(),
-                kind: "STANDARD".into(),
-                created_ms: 0,
-                settings: serde_json::Value::Null,
-            };
-            let arn = baton_schemas::arn::state_machine_arn("us-east-1", "000000000000", &name);
-            Arc::new(Definition { arn, revision: i as u64, entry, program: Arc::new(program) })
-        });
-        Self { definitions: compiled.collect() }
+        let compiled = [SEQUENCE, PARALLEL, SINGLE]
+            .iter()
+            .enumerate()
+            .map(|(i, text)| {
+                let (program, _) =
+                    baton_language::compile(text).expect("the simulation's machines compile");
+                let name: Arc<str> = format!("m{i}").into();
+                let entry = StateMachineEntry {
+                    name: name.clone(),
+                    definition: (*text).into(),
+                    role_arn: "arn:aws:iam::000000000000:role/r".into(),
+                    kind: "STANDARD".into(),
+                    created_ms: 0,
+                    settings: serde_json::Value::Null,
+                };
+                let arn = baton_schemas::arn::state_machine_arn("us-east-1", "000000000000", &name);
+                Arc::new(Definition {
+                    arn,
+                    revision: i as u64,
+                    entry,
+                    program: Arc::new(program),
+                })
+            });
+        Self {
+            definitions: compiled.collect(),
+        }
     }
 
     /// The definition with this number.
@@ -81,6 +92,9 @@ impl Definitions for Programs {
     }
 
     fn current(&self, machine: &str) -> Option<Arc<Definition>> {
-        self.definitions.iter().find(|d| &*d.arn == machine).cloned()
+        self.definitions
+            .iter()
+            .find(|d| &*d.arn == machine)
+            .cloned()
     }
 }

@@ -37,10 +37,17 @@ pub fn run(seed: u64, without: bool) -> Outcome {
         }
         let winners = won.iter().filter(|(r, _)| *r == round).count();
         if winners != 1 {
-            broken = Some(format!("round {round}: {winners} writers based on {based_on:?} were told that they won"));
+            broken = Some(format!(
+                "round {round}: {winners} writers based on {based_on:?} were told that they won"
+            ));
         }
     }
-    Outcome { broken, steps: 0, executions: 0, records: log.len() }
+    Outcome {
+        broken,
+        steps: 0,
+        executions: 0,
+        records: log.len(),
+    }
 }
 
 fn entry(based_on: Option<i64>, attempt: &str) -> RegistryEntry {

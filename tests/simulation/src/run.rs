@@ -62,17 +62,34 @@ fn begin(seed: u64, without: usize, programs: &Arc<Programs>, trace: bool) -> Wo
         setup.without.rule[without.min(14)] = without > 0;
     }
     setup.restate_every_records = [5, 12, 40, u64::MAX][rng.below(4)];
-    setup.closed_kept_ms = if rng.one_in(2) { 0 } else { 90 * 24 * 3_600_000 };
+    setup.closed_kept_ms = if rng.one_in(2) {
+        0
+    } else {
+        90 * 24 * 3_600_000
+    };
     let node = |n: usize, rng: &mut Rng| Node {
-        seats: (0..PARTITIONS).map(|p| Seat::new(n, p, setup, programs)).collect(),
+        seats: (0..PARTITIONS)
+            .map(|p| Seat::new(n, p, setup, programs))
+            .collect(),
         drift_ms: rng.below(8_000) as i64 - 4_000,
         frozen_until: 0,
     };
     let nodes = (0..NODES).map(|n| node(n, &mut rng)).collect();
-    let history = || HistoryLog { records: Vec::new(), start: 0, fold: Default::default(), record_bytes_max: RECORD_BYTES_MAX };
-    let inputs = || (0..PARTITIONS).map(|_| InputLog::default()).collect::<Vec<_>>();
+    let history = || HistoryLog {
+        records: Vec::new(),
+        start: 0,
+        fold: Default::default(),
+        record_bytes_max: RECORD_BYTES_MAX,
+    };
+    let inputs = || {
+        (0..PARTITIONS)
+            .map(|_| InputLog::default())
+            .collect::<Vec<_>>()
+    };
     let faults = rng.below(14) as u32;
-    let callers = (0..2 + rng.below(6)).map(|i| caller(i, programs, &mut rng)).collect();
+    let callers = (0..2 + rng.below(6))
+        .map(|i| caller(i, programs, &mut rng))
+        .collect();
     let mut world = World {
         rng,
         programs: programs.clone(),
@@ -104,7 +121,8 @@ fn begin(seed: u64, without: usize, programs: &Arc<Programs>, trace: bool) -> Wo
 fn caller(i: usize, programs: &Programs, rng: &mut Rng) -> Caller {
     let machine = rng.below(programs.count());
     let name: Arc<str> = format!("e{i}").into();
-    let arn = baton_schemas::arn::execution_arn(&programs.get(machine).arn, &name).expect("a machine's ARN");
+    let arn = baton_schemas::arn::execution_arn(&programs.get(machine).arn, &name)
+        .expect("a machine's ARN");
     Caller {
         arn,
         name,
@@ -167,7 +185,15 @@ fn deliver_input(w: &mut World, n: usize, p: usize) {
             let record = w.inputs[1][p].records[reading[1] as usize].0.clone();
             let owner = w.assigned[p];
             w.nodes[owner].seats[p].reading = Some([reading[0], reading[1] + 1]);
-            w.tell(thief, p, Input::Record { topic: baton_schemas::history::InputTopic::Requests, offset: reading[1], record });
+            w.tell(
+                thief,
+                p,
+                Input::Record {
+                    topic: baton_schemas::history::InputTopic::Requests,
+                    offset: reading[1],
+                    record,
+                },
+            );
             return;
         }
     }
@@ -176,7 +202,9 @@ fn deliver_input(w: &mut World, n: usize, p: usize) {
 
 fn tick(w: &mut World, n: usize, p: usize) {
     let clock_ms = w.now_ms + w.nodes[n].drift_ms;
-    let Some(due_ms) = w.nodes[n].seats[p].owner.next_tick_ms() else { return };
+    let Some(due_ms) = w.nodes[n].seats[p].owner.next_tick_ms() else {
+        return;
+    };
     // In peace, time may run to the next timer.
     if due_ms > clock_ms && w.faults == 0 && w.rng.one_in(4) {
         w.now_ms += (due_ms - clock_ms).min(1_000);
@@ -216,7 +244,9 @@ fn note_broken_folds(w: &mut World) {
 fn is_over(w: &World) -> bool {
     let peace = w.faults == 0 && w.unaware.is_empty() && w.late.is_empty() && w.commands.is_empty();
     peace
-        && w.callers.iter().all(|c| c.waiting.is_none() && c.started && (!c.stops || c.stopped))
+        && w.callers
+            .iter()
+            .all(|c| c.waiting.is_none() && c.started && (!c.stops || c.stopped))
         && w.history.iter().all(|h| h.fold.open().is_empty())
         && (0..PARTITIONS).all(|p| {
             let seat = &w.nodes[w.assigned[p]].seats[p];
@@ -231,10 +261,16 @@ fn last_checks(w: &mut World) {
         let owners: Vec<_> = (0..PARTITIONS)
             .map(|p| {
                 let seat = &w.nodes[w.assigned[p]].seats[p];
-                (seat.owner.is_ready(), seat.is_still(), seat.owner.open_executions())
+                (
+                    seat.owner.is_ready(),
+                    seat.is_still(),
+                    seat.owner.open_executions(),
+                )
             })
             .collect();
-        w.fail(format!("stuck: open {open:?}, owners (ready, still, open) {owners:?}"));
+        w.fail(format!(
+            "stuck: open {open:?}, owners (ready, still, open) {owners:?}"
+        ));
         return;
     }
     for i in 0..w.callers.len() {
@@ -263,7 +299,9 @@ fn check_timeouts(w: &mut World, p: usize) {
         if let (Some(completed), Some(claimed)) = (completed, claimed)
             && *completed < claimed
         {
-            broken.get_or_insert(format!("{arn}: task {task} timed out although its completion stood in the topic"));
+            broken.get_or_insert(format!(
+                "{arn}: task {task} timed out although its completion stood in the topic"
+            ));
         }
     }
     if let Some(broken) = broken {
@@ -276,7 +314,8 @@ fn check_replay(w: &mut World, p: usize) {
     let mut broken = None;
     for (arn, seen) in &w.history[p].fold.executions {
         let program = w.programs.get(seen.revision as usize).program.clone();
-        let mut execution = Execution::empty(program, arn.clone(), baton_machine::Limits::default());
+        let mut execution =
+            Execution::empty(program, arn.clone(), baton_machine::Limits::default());
         let mut effects = Vec::new();
         for (now_ms, event) in &seen.events {
             execution.apply(event, *now_ms, &mut effects);
@@ -295,18 +334,25 @@ fn check_views(w: &mut World, p: usize) {
     let mut events: BTreeMap<Arc<str>, usize> = BTreeMap::new();
     for applied in &w.nodes[w.assigned[p]].seats[p].store.applied {
         match &applied.change {
-            Change::Step { execution, json, .. } => {
+            Change::Step {
+                execution, json, ..
+            } => {
                 if let Ok(HistoryRecord::Transition(t)) = HistoryRecord::from_json(json) {
                     *events.entry(execution.clone()).or_default() += t.events.len();
                 }
             }
-            Change::Restated { execution, json, .. } => {
+            Change::Restated {
+                execution, json, ..
+            } => {
                 if let Ok(HistoryRecord::Restatement {
                     state: baton_schemas::history::Restated::Execution { transitions, .. },
                     ..
                 }) = HistoryRecord::from_json(json)
                 {
-                    events.insert(execution.clone(), transitions.iter().map(|s| s.events.len()).sum());
+                    events.insert(
+                        execution.clone(),
+                        transitions.iter().map(|s| s.events.len()).sum(),
+                    );
                 }
             }
             Change::None | Change::Names(_) => {}
@@ -314,9 +360,15 @@ fn check_views(w: &mut World, p: usize) {
     }
     let mut broken = None;
     for (arn, count) in &events {
-        let expected = w.history[p].fold.executions.get(arn).map_or(0, |seen| seen.events.len());
+        let expected = w.history[p]
+            .fold
+            .executions
+            .get(arn)
+            .map_or(0, |seen| seen.events.len());
         if *count != expected {
-            broken = Some(format!("{arn}: the views have {count} events, the history {expected}"));
+            broken = Some(format!(
+                "{arn}: the views have {count} events, the history {expected}"
+            ));
         }
     }
     if let Some(broken) = broken {

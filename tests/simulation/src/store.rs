@@ -19,7 +19,11 @@ pub struct Store {
 impl Store {
     /// Takes what became effective; what it has already is skipped.
     pub fn apply(&mut self, applied: Applied) {
-        if self.applied.last().is_none_or(|last| last.offset < applied.offset) {
+        if self
+            .applied
+            .last()
+            .is_none_or(|last| last.offset < applied.offset)
+        {
             self.applied.push(applied);
         }
     }
@@ -46,7 +50,13 @@ impl Store {
         for applied in kept {
             match &applied.change {
                 Change::None => {}
-                Change::Step { execution, json, opened, closed: end, .. } => {
+                Change::Step {
+                    execution,
+                    json,
+                    opened,
+                    closed: end,
+                    ..
+                } => {
                     if let Some(opened) = opened {
                         records.insert(execution.clone(), Vec::new());
                         ended.remove(execution);
@@ -63,9 +73,18 @@ impl Store {
                     }
                 }
                 Change::Names(names) => {
-                    closed.extend(names.iter().map(|c| (c.arn_hash.clone(), c.start_hash, Some(-c.closed_ms - 1))));
+                    closed.extend(
+                        names
+                            .iter()
+                            .map(|c| (c.arn_hash.clone(), c.start_hash, Some(-c.closed_ms - 1))),
+                    );
                 }
-                Change::Restated { execution, json, opened, .. } => {
+                Change::Restated {
+                    execution,
+                    json,
+                    opened,
+                    ..
+                } => {
                     if !closed.iter().any(|c| c.0 == *execution) {
                         closed.push((execution.clone(), opened.start_hash, None));
                     }
@@ -78,9 +97,16 @@ impl Store {
         let names = closed.into_iter().filter_map(|(key, start_hash, ms)| {
             let ms = ms?;
             // A negative time marks a name that is a hash already.
-            let (arn_hash, closed_ms) =
-                if ms < 0 { (key, -ms - 1) } else { (format!("{:032x}", arn_hash(&key)).into(), ms) };
-            Some(Closed { arn_hash, start_hash, closed_ms })
+            let (arn_hash, closed_ms) = if ms < 0 {
+                (key, -ms - 1)
+            } else {
+                (format!("{:032x}", arn_hash(&key)).into(), ms)
+            };
+            Some(Closed {
+                arn_hash,
+                start_hash,
+                closed_ms,
+            })
         });
         Some(Box::new(Checkpoint {
             offset: last.offset,

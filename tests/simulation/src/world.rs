@@ -90,7 +90,9 @@ impl World {
         let clock_ms = self.now_ms + self.nodes[n].drift_ms;
         let mut actions = Vec::new();
         self.say(|| format!("node {n} partition {p} <- {}", brief(&input)));
-        self.nodes[n].seats[p].owner.handle(input, clock_ms, &mut actions);
+        self.nodes[n].seats[p]
+            .owner
+            .handle(input, clock_ms, &mut actions);
         for action in &actions {
             self.say(|| format!("    -> {}", brief(action)));
         }
@@ -106,36 +108,51 @@ impl World {
                 let log = &mut self.history[p];
                 log.start = log.start.max(before);
             }
-            Action::Halt { reason } => self.fail(format!("node {n} halted partition {p}: {reason}")),
+            Action::Halt { reason } => {
+                self.fail(format!("node {n} halted partition {p}: {reason}"))
+            }
             _ => {}
         }
     }
 
     fn replied(&mut self, n: usize, p: usize, id: u64, reply: Result<Reply, CallError>) {
         self.nodes[n].seats[p].calls.retain(|c| *c != id);
-        let Some(i) = self.callers.iter().position(|c| c.waiting.is_some_and(|w| w.0 == id)) else {
+        let Some(i) = self
+            .callers
+            .iter()
+            .position(|c| c.waiting.is_some_and(|w| w.0 == id))
+        else {
             return;
         };
         let stopping = self.callers[i].waiting.is_some_and(|w| w.3);
         self.callers[i].waiting = None;
         let arn = self.callers[i].arn.clone();
         let fold = &self.history[p].fold;
-        let (known, closed) = (fold.executions.contains_key(&arn), fold.executions.get(&arn).is_some_and(|s| s.closed));
+        let (known, closed) = (
+            fold.executions.contains_key(&arn),
+            fold.executions.get(&arn).is_some_and(|s| s.closed),
+        );
         match reply {
             Ok(Reply::Started { .. }) | Err(CallError::ExecutionAlreadyExists(_)) => {
                 if !known {
-                    self.fail(format!("{arn}: the caller was told of an execution that is not in the history"));
+                    self.fail(format!(
+                        "{arn}: the caller was told of an execution that is not in the history"
+                    ));
                 }
                 self.callers[i].started = true;
             }
             Ok(Reply::Stopped { .. }) => {
                 if !closed {
-                    self.fail(format!("{arn}: the caller was told it is stopped, the history says it is not"));
+                    self.fail(format!(
+                        "{arn}: the caller was told it is stopped, the history says it is not"
+                    ));
                 }
                 self.callers[i].stopped = true;
             }
             Err(CallError::ExecutionDoesNotExist(_)) if stopping && known => {
-                self.fail(format!("{arn}: told that it does not exist, the history has it"));
+                self.fail(format!(
+                    "{arn}: told that it does not exist, the history has it"
+                ));
             }
             _ => {}
         }
@@ -145,16 +162,24 @@ impl World {
 
     /// The next append of a seat meets its fate.
     pub fn deliver_append(&mut self, n: usize, p: usize) {
-        let Some((id, json)) = self.nodes[n].seats[p].appends.pop_front() else { return };
+        let Some((id, json)) = self.nodes[n].seats[p].appends.pop_front() else {
+            return;
+        };
         let step = self.step;
         let result = if json.len() > RECORD_BYTES_MAX {
-            Appended::Failed { reason: "message too large".into() }
+            Appended::Failed {
+                reason: "message too large".into(),
+            }
         } else if self.spend_fault(25) {
             match self.rng.below(5) {
-                0 => Appended::Failed { reason: "lost on the way".into() },
+                0 => Appended::Failed {
+                    reason: "lost on the way".into(),
+                },
                 1 => {
                     self.history[p].append(json, step);
-                    Appended::Failed { reason: "the acknowledgement was lost".into() }
+                    Appended::Failed {
+                        reason: "the acknowledgement was lost".into(),
+                    }
                 }
                 2 => {
                     self.history[p].append(json, step);
@@ -162,24 +187,36 @@ impl World {
                 }
                 3 => {
                     self.late.push((p, json));
-                    Appended::Failed { reason: "timed out".into() }
+                    Appended::Failed {
+                        reason: "timed out".into(),
+                    }
                 }
                 _ => {
                     let offset = self.history[p].append(json.clone(), step);
                     self.history[p].append(json, step);
-                    Appended::At { offset, broker_ms: None }
+                    Appended::At {
+                        offset,
+                        broker_ms: None,
+                    }
                 }
             }
         } else {
             let offset = self.history[p].append(json, step);
-            Appended::At { offset, broker_ms: Some(self.now_ms) }
+            Appended::At {
+                offset,
+                broker_ms: Some(self.now_ms),
+            }
         };
         self.say(|| format!("append of node {n} partition {p}: {id} {result:?}"));
-        self.nodes[n].seats[p].acks.push_back(Input::Appended { id, result });
+        self.nodes[n].seats[p]
+            .acks
+            .push_back(Input::Appended { id, result });
     }
 
     pub fn deliver_answer(&mut self, n: usize, p: usize) {
-        let Some(answer) = self.nodes[n].seats[p].answers.pop_front() else { return };
+        let Some(answer) = self.nodes[n].seats[p].answers.pop_front() else {
+            return;
+        };
         match answer {
             Answer::Plain(input) => self.tell(n, p, input),
             Answer::End => {
@@ -187,8 +224,16 @@ impl World {
                 self.tell(n, p, Input::HistoryEnd { next });
             }
             Answer::Opened => {
-                let (completions_end, requests_end) = (self.inputs[0][p].end(), self.inputs[1][p].end());
-                self.tell(n, p, Input::InputsOpened { completions_end, requests_end });
+                let (completions_end, requests_end) =
+                    (self.inputs[0][p].end(), self.inputs[1][p].end());
+                self.tell(
+                    n,
+                    p,
+                    Input::InputsOpened {
+                        completions_end,
+                        requests_end,
+                    },
+                );
                 self.lives[p].extend(self.nodes[n].seats[p].owner.epoch());
             }
             Answer::Checkpoint => {
@@ -199,7 +244,11 @@ impl World {
                 let ours = self.assigned[p] == n;
                 self.tell(n, p, Input::Ownership { ours });
             }
-            Answer::Read { read, from, through } => {
+            Answer::Read {
+                read,
+                from,
+                through,
+            } => {
                 let through = through.min(self.history[p].end() - 1);
                 let from = match from {
                     ReadFrom::Earliest => 0,
@@ -209,38 +258,68 @@ impl World {
                 let mut records = self.history[p].read(from, through);
                 if records.len() > 1 && self.rng.one_in(3) {
                     let rest = records.split_off(self.rng.below(records.len()));
-                    self.tell(n, p, Input::History { read, records, last: false });
+                    self.tell(
+                        n,
+                        p,
+                        Input::History {
+                            read,
+                            records,
+                            last: false,
+                        },
+                    );
                     records = rest;
                 }
-                self.tell(n, p, Input::History { read, records, last: true });
+                self.tell(
+                    n,
+                    p,
+                    Input::History {
+                        read,
+                        records,
+                        last: true,
+                    },
+                );
             }
         }
     }
 
     pub fn deliver_send(&mut self, n: usize, p: usize) {
-        let Some((id, outbound)) = self.nodes[n].seats[p].sends.pop_front() else { return };
+        let Some((id, outbound)) = self.nodes[n].seats[p].sends.pop_front() else {
+            return;
+        };
         match outbound {
             Outbound::Command { command, .. } => {
                 let (arn, task) = command.token.parts().expect("our own token");
                 if !self.history[p].fold.scheduled(&arn, task) {
-                    self.fail(format!("command for task {task} of {arn} sent without history"));
+                    self.fail(format!(
+                        "command for task {task} of {arn} sent without history"
+                    ));
                 }
                 if !self.commands.contains(&command.token) {
                     self.commands.push(command.token);
                 }
             }
-            Outbound::PassOn { topic, partition, record } => {
+            Outbound::PassOn {
+                topic,
+                partition,
+                record,
+            } => {
                 let t = usize::from(topic == InputTopic::Requests);
                 let input = if t == 0 {
                     Completion::from_view(&record).map(InputRecord::Completion)
                 } else {
                     Request::from_view(&record).map(InputRecord::Request)
                 };
-                self.put_input(t, partition as usize, input.expect("what is passed on can be read"));
+                self.put_input(
+                    t,
+                    partition as usize,
+                    input.expect("what is passed on can be read"),
+                );
             }
             _ => {}
         }
-        self.nodes[n].seats[p].acks.push_back(Input::Sent { id, result: Ok(()) });
+        self.nodes[n].seats[p]
+            .acks
+            .push_back(Input::Sent { id, result: Ok(()) });
     }
 
     pub fn deliver_record(&mut self, n: usize, p: usize, t: usize) {
@@ -250,12 +329,31 @@ impl World {
         if let Some((record, _)) = self.inputs[t][p].records.get(offset as usize) {
             if seat.owner.wants(topic) {
                 let record = record.clone();
-                self.nodes[n].seats[p].reading = Some(if t == 0 { [offset + 1, reading[1]] } else { [reading[0], offset + 1] });
-                self.tell(n, p, Input::Record { topic, offset, record });
+                self.nodes[n].seats[p].reading = Some(if t == 0 {
+                    [offset + 1, reading[1]]
+                } else {
+                    [reading[0], offset + 1]
+                });
+                self.tell(
+                    n,
+                    p,
+                    Input::Record {
+                        topic,
+                        offset,
+                        record,
+                    },
+                );
             }
         } else if seat.told[t] != offset {
             self.nodes[n].seats[p].told[t] = offset;
-            self.tell(n, p, Input::ReadUpTo { topic, next: offset });
+            self.tell(
+                n,
+                p,
+                Input::ReadUpTo {
+                    topic,
+                    next: offset,
+                },
+            );
         }
     }
 
@@ -284,7 +382,10 @@ impl World {
         let (arn, _) = token.parts().expect("our own token");
         let home = partition_of(arn.as_bytes(), PARTITIONS as i32) as usize;
         let outcome = match self.rng.below(20) {
-            0..=2 => Outcome::Failed(Failure { error: Some("Boom".into()), cause: Some("chance".into()) }),
+            0..=2 => Outcome::Failed(Failure {
+                error: Some("Boom".into()),
+                cause: Some("chance".into()),
+            }),
             3..=4 => Outcome::Heartbeat(None),
             5 => {
                 let large = format!("\"{}\"", "x".repeat(RECORD_BYTES_MAX - 300));
@@ -296,8 +397,16 @@ impl World {
         if done && !self.rng.one_in(6) {
             self.commands.swap_remove(i);
         }
-        let completion = Completion { token, outcome, traceparent: None };
-        let p = if self.rng.one_in(8) { (home + 1) % PARTITIONS } else { home };
+        let completion = Completion {
+            token,
+            outcome,
+            traceparent: None,
+        };
+        let p = if self.rng.one_in(8) {
+            (home + 1) % PARTITIONS
+        } else {
+            home
+        };
         self.say(|| format!("worker completes on {p}: {completion:?}"));
         self.put_input(0, p, InputRecord::Completion(completion));
     }
@@ -319,13 +428,20 @@ impl World {
             return;
         }
         // Mostly to the owner, sometimes to whoever thinks it is.
-        let n = if self.rng.one_in(3) { self.rng.below(NODES) } else { self.assigned[p] };
+        let n = if self.rng.one_in(3) {
+            self.rng.below(NODES)
+        } else {
+            self.assigned[p]
+        };
         let id = self.next_call;
         self.next_call += 1;
         let caller = &mut self.callers[i];
         caller.waiting = Some((id, n, p, stop));
         let call = if stop {
-            Call::Stop { execution: caller.arn.clone(), failure: Failure::default() }
+            Call::Stop {
+                execution: caller.arn.clone(),
+                failure: Failure::default(),
+            }
         } else {
             Call::Start(Box::new(StartCall {
                 execution: caller.arn.clone(),
@@ -352,9 +468,16 @@ impl World {
         let arn = caller.arn.clone();
         let stop_first = caller.stops && caller.machine == PLAIN;
         caller.stopped = caller.stops;
-        let on = if self.rng.one_in(4) { (p + 1) % PARTITIONS } else { p };
+        let on = if self.rng.one_in(4) {
+            (p + 1) % PARTITIONS
+        } else {
+            p
+        };
         if stop_first {
-            let stop = StopRequest { execution: arn, failure: Failure::default() };
+            let stop = StopRequest {
+                execution: arn,
+                failure: Failure::default(),
+            };
             self.put_input(1, p, InputRecord::Request(Request::Stop(stop)));
         }
         for _ in 0..1 + self.rng.below(2) {
@@ -391,7 +514,9 @@ impl World {
         self.unaware.retain(|(node, _)| *node != n);
         for p in 0..PARTITIONS {
             if self.assigned[p] == n {
-                self.nodes[n].seats[p].answers.push_back(Answer::Plain(Input::Assigned));
+                self.nodes[n].seats[p]
+                    .answers
+                    .push_back(Answer::Plain(Input::Assigned));
             }
         }
     }
@@ -404,7 +529,9 @@ impl World {
         self.assigned[p] = new;
         self.unaware.retain(|entry| *entry != (new, p));
         self.unaware.push((old, p));
-        self.nodes[new].seats[p].answers.push_back(Answer::Plain(Input::Assigned));
+        self.nodes[new].seats[p]
+            .answers
+            .push_back(Answer::Plain(Input::Assigned));
     }
 
     pub fn inform(&mut self) {
@@ -433,7 +560,12 @@ impl World {
 fn brief(what: &impl std::fmt::Debug) -> String {
     let mut text = format!("{what:?}");
     if text.len() > 300 {
-        text.truncate((0..=300).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0));
+        text.truncate(
+            (0..=300)
+                .rev()
+                .find(|i| text.is_char_boundary(*i))
+                .unwrap_or(0),
+        );
     }
     text
 }

@@ -50,7 +50,14 @@ impl Owner {
             base: state.base,
             change,
         };
-        let mut in_flight = InFlight { id, seq, effects, applied, replies: Vec::new(), then };
+        let mut in_flight = InFlight {
+            id,
+            seq,
+            effects,
+            applied,
+            replies: Vec::new(),
+            then,
+        };
         if self.without(3) {
             // The simulation's proof: acting before the record is effective.
             let effects = std::mem::take(&mut in_flight.effects);
@@ -66,7 +73,13 @@ impl Owner {
         self.append(Arc::from(""), json, Change::None, Effects::new(), then, out);
     }
 
-    pub(super) fn on_appended(&mut self, id: u64, result: Appended, clock_ms: i64, out: &mut Vec<Action>) {
+    pub(super) fn on_appended(
+        &mut self,
+        id: u64,
+        result: Appended,
+        clock_ms: i64,
+        out: &mut Vec<Action>,
+    ) {
         if self.on_claim_appended(id, &result, clock_ms, out) {
             return;
         }
@@ -77,7 +90,9 @@ impl Owner {
             return; // of an earlier life
         }
         match result {
-            Appended::Failed { reason } => self.lose(&format!("an append failed: {reason}"), false, out),
+            Appended::Failed { reason } => {
+                self.lose(&format!("an append failed: {reason}"), false, out)
+            }
             Appended::At { offset, .. } => self.acknowledged(id, Some(offset), out),
             Appended::NoOffset => self.acknowledged(id, None, out),
         }
@@ -89,13 +104,21 @@ impl Owner {
             return;
         }
         let expected = self.memory.next_offset;
-        let is_front = self.memory.in_flight.front().is_some_and(|front| front.id == id);
+        let is_front = self
+            .memory
+            .in_flight
+            .front()
+            .is_some_and(|front| front.id == id);
         if self.without(4) || (is_front && offset == Some(expected)) {
             self.effective(offset.unwrap_or(expected), out);
             return;
         }
         if offset.is_some_and(|offset| offset < expected) {
-            self.lose("an acknowledgement went backward: somebody else wrote, or the log was cut", true, out);
+            self.lose(
+                "an acknowledgement went backward: somebody else wrote, or the log was cut",
+                true,
+                out,
+            );
             return;
         }
         // A gap, or no offset: read what stands there.
@@ -103,25 +126,54 @@ impl Owner {
     }
 
     /// Reads the own history from the expected offset on.
-    pub(super) fn look_back(&mut self, acks: VecDeque<(u64, Option<i64>)>, through: i64, out: &mut Vec<Action>) {
+    pub(super) fn look_back(
+        &mut self,
+        acks: VecDeque<(u64, Option<i64>)>,
+        through: i64,
+        out: &mut Vec<Action>,
+    ) {
         let read = self.fresh_id();
         let next = self.memory.next_offset;
-        let through = acks.iter().filter_map(|(_, offset)| *offset).min().unwrap_or(through);
-        self.memory.verify = Some(Verify { read, acks, seen: Vec::new(), foreign: false, next });
-        out.push(Action::ReadHistory { read, from: ReadFrom::Offset(next), through });
+        let through = acks
+            .iter()
+            .filter_map(|(_, offset)| *offset)
+            .min()
+            .unwrap_or(through);
+        self.memory.verify = Some(Verify {
+            read,
+            acks,
+            seen: Vec::new(),
+            foreign: false,
+            next,
+        });
+        out.push(Action::ReadHistory {
+            read,
+            from: ReadFrom::Offset(next),
+            through,
+        });
     }
 
     /// A part of what a look back reads.
-    pub(super) fn on_looked_back(&mut self, records: &[(i64, Bytes)], last: bool, out: &mut Vec<Action>) {
-        let Some(verify) = &mut self.memory.verify else { return };
+    pub(super) fn on_looked_back(
+        &mut self,
+        records: &[(i64, Bytes)],
+        last: bool,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(verify) = &mut self.memory.verify else {
+            return;
+        };
         for (offset, json) in records {
             verify.next = verify.next.max(offset + 1);
             match HistoryRecord::from_json(json) {
                 Ok(HistoryRecord::Claim { .. }) => verify.foreign = true,
-                Ok(HistoryRecord::Transition(t)) if t.epoch == self.memory.epoch => verify.seen.push((*offset, t.seq)),
-                Ok(HistoryRecord::Mark { epoch, seq, .. } | HistoryRecord::Restatement { epoch, seq, .. })
-                    if epoch == self.memory.epoch =>
-                {
+                Ok(HistoryRecord::Transition(t)) if t.epoch == self.memory.epoch => {
+                    verify.seen.push((*offset, t.seq))
+                }
+                Ok(
+                    HistoryRecord::Mark { epoch, seq, .. }
+                    | HistoryRecord::Restatement { epoch, seq, .. },
+                ) if epoch == self.memory.epoch => {
                     verify.seen.push((*offset, seq));
                 }
                 _ => {}
@@ -142,16 +194,21 @@ impl Owner {
     fn settle(&mut self, verify: Verify, out: &mut Vec<Action>) {
         let mut acks = verify.acks;
         while let Some((id, offset)) = acks.pop_front() {
-            let Some(front) = self.memory.in_flight.front() else { return };
+            let Some(front) = self.memory.in_flight.front() else {
+                return;
+            };
             if front.id != id {
                 self.lose("acknowledgements came out of order", false, out);
                 return;
             }
             let seq = front.seq;
-            let at = offset.or_else(|| verify.seen.iter().find(|(_, s)| *s == seq).map(|(o, _)| *o));
+            let at =
+                offset.or_else(|| verify.seen.iter().find(|(_, s)| *s == seq).map(|(o, _)| *o));
             match at {
                 // Read through this one: what lies before it has been looked at.
-                Some(at) if at < verify.next || at == self.memory.next_offset => self.effective(at, out),
+                Some(at) if at < verify.next || at == self.memory.next_offset => {
+                    self.effective(at, out)
+                }
                 // A later gap: look again from here.
                 _ => {
                     acks.push_front((id, offset));
@@ -168,10 +225,20 @@ impl Owner {
 
     /// The first record in flight stands at `offset` and counts: act.
     fn effective(&mut self, offset: i64, out: &mut Vec<Action>) {
-        let record = self.memory.in_flight.pop_front().expect("an acknowledged record is in flight");
+        let record = self
+            .memory
+            .in_flight
+            .pop_front()
+            .expect("an acknowledged record is in flight");
         self.memory.next_offset = offset + 1;
         self.memory.since_base += 1;
-        let InFlight { effects, mut applied, replies, then, .. } = record;
+        let InFlight {
+            effects,
+            mut applied,
+            replies,
+            then,
+            ..
+        } = record;
         if !matches!(applied.change, Change::None) {
             self.memory.since_mark += 1;
             self.memory.mark_due = true;
@@ -182,17 +249,27 @@ impl Owner {
         }
         out.push(Action::Apply(applied));
         self.send_effects(offset, effects, out);
-        out.extend(replies.into_iter().map(|(id, reply)| Action::Reply { id, reply }));
+        out.extend(
+            replies
+                .into_iter()
+                .map(|(id, reply)| Action::Reply { id, reply }),
+        );
         self.mark_if_due(out);
     }
 
     pub(super) fn on_history_end(&mut self, next: i64, out: &mut Vec<Action>) {
-        let Some(looked_at) = self.memory.looked_at.take() else { return };
+        let Some(looked_at) = self.memory.looked_at.take() else {
+            return;
+        };
         if !self.is_serving() || self.memory.reclaim.is_some() || self.memory.verify.is_some() {
             return;
         }
         if next < looked_at {
-            self.lose("the history ends before what was acknowledged: the log was cut", true, out);
+            self.lose(
+                "the history ends before what was acknowledged: the log was cut",
+                true,
+                out,
+            );
         } else if next > self.memory.next_offset && self.memory.in_flight.is_empty() {
             self.look_back(VecDeque::new(), next - 1, out);
         }

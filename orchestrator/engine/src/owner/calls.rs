@@ -18,17 +18,30 @@ use std::sync::Arc;
 impl Owner {
     pub(super) fn on_call(&mut self, id: CallId, call: Call, out: &mut Vec<Action>) {
         if !self.is_serving() {
-            let reply = Err(CallError::NotOwner { partition: self.settings.partition });
+            let reply = Err(CallError::NotOwner {
+                partition: self.settings.partition,
+            });
             out.push(Action::Reply { id, reply });
-        } else if self.memory.held.len() + self.memory.in_flight.len() >= self.settings.in_flight_max {
-            out.push(Action::Reply { id, reply: Err(CallError::Throttled("too many records in flight: try again")) });
+        } else if self.memory.held.len() + self.memory.in_flight.len()
+            >= self.settings.in_flight_max
+        {
+            out.push(Action::Reply {
+                id,
+                reply: Err(CallError::Throttled(
+                    "too many records in flight: try again",
+                )),
+            });
         } else if self.memory.reclaim.is_some() {
             self.memory.held.push_back((id, call));
         } else {
             match call {
                 Call::Start(start) => self.on_start_call(id, *start, out),
-                Call::Stop { execution, failure } => self.on_stop_call(id, &execution, failure, out),
-                Call::Complete { token, outcome } => self.on_complete_call(id, &token, outcome, out),
+                Call::Stop { execution, failure } => {
+                    self.on_stop_call(id, &execution, failure, out)
+                }
+                Call::Complete { token, outcome } => {
+                    self.on_complete_call(id, &token, outcome, out)
+                }
             }
         }
     }
@@ -48,7 +61,9 @@ impl Owner {
         let hash = start_hash(&call.definition.arn, &call.input);
         if let Some(slot) = self.memory.state.executions.get(&call.execution) {
             let reply = if slot.start_hash == hash {
-                Ok(Reply::Started { start_ms: slot.start_ms })
+                Ok(Reply::Started {
+                    start_ms: slot.start_ms,
+                })
             } else {
                 Err(CallError::ExecutionAlreadyExists(call.execution))
             };
@@ -56,11 +71,19 @@ impl Owner {
             return;
         }
         if self.memory.state.names.get(&call.execution).is_some() {
-            self.reply(id, Err(CallError::ExecutionAlreadyExists(call.execution)), out);
+            self.reply(
+                id,
+                Err(CallError::ExecutionAlreadyExists(call.execution)),
+                out,
+            );
             return;
         }
         if self.memory.state.executions.len() >= self.settings.open_executions_max {
-            self.reply(id, Err(CallError::Throttled("too many open executions: try again")), out);
+            self.reply(
+                id,
+                Err(CallError::Throttled("too many open executions: try again")),
+                out,
+            );
             return;
         }
         let new = NewExecution {
@@ -76,33 +99,70 @@ impl Owner {
         self.reply(id, reply, out);
     }
 
-    fn on_stop_call(&mut self, id: CallId, execution: &Arc<str>, failure: Failure, out: &mut Vec<Action>) {
+    fn on_stop_call(
+        &mut self,
+        id: CallId,
+        execution: &Arc<str>,
+        failure: Failure,
+        out: &mut Vec<Action>,
+    ) {
         if let Err(e) = self.check_partition(execution) {
             self.reply(id, Err(e), out);
         } else if self.memory.state.executions.contains_key(execution) {
-            let reply = Reply::Stopped { stop_ms: self.now_ms };
-            self.step(execution, Stimulus::Stop(failure), http(id), Some((id, reply)), out);
+            let reply = Reply::Stopped {
+                stop_ms: self.now_ms,
+            };
+            self.step(
+                execution,
+                Stimulus::Stop(failure),
+                http(id),
+                Some((id, reply)),
+                out,
+            );
         } else {
             let reply = match self.memory.state.names.get(execution) {
-                Some(name) => Ok(Reply::Stopped { stop_ms: name.closed_ms }),
+                Some(name) => Ok(Reply::Stopped {
+                    stop_ms: name.closed_ms,
+                }),
                 None => Err(CallError::ExecutionDoesNotExist(execution.clone())),
             };
             self.reply(id, reply, out);
         }
     }
 
-    fn on_complete_call(&mut self, id: CallId, token: &TaskToken, outcome: Outcome, out: &mut Vec<Action>) {
+    fn on_complete_call(
+        &mut self,
+        id: CallId,
+        token: &TaskToken,
+        outcome: Outcome,
+        out: &mut Vec<Action>,
+    ) {
         let Some((execution, task)) = token.parts() else {
-            self.reply(id, Err(CallError::InvalidToken(token.as_str().to_owned())), out);
+            self.reply(
+                id,
+                Err(CallError::InvalidToken(token.as_str().to_owned())),
+                out,
+            );
             return;
         };
         if let Err(e) = self.check_partition(&execution) {
             self.reply(id, Err(e), out);
             return;
         }
-        let open = self.memory.state.executions.get(&execution).is_some_and(|slot| slot.execution.is_open(task));
+        let open = self
+            .memory
+            .state
+            .executions
+            .get(&execution)
+            .is_some_and(|slot| slot.execution.is_open(task));
         if open {
-            self.step(&execution, stimulus_of(task, outcome), http(id), Some((id, Reply::Completed)), out);
+            self.step(
+                &execution,
+                stimulus_of(task, outcome),
+                http(id),
+                Some((id, Reply::Completed)),
+                out,
+            );
         } else {
             self.reply(id, Err(CallError::TaskTimedOut), out);
         }
@@ -110,7 +170,11 @@ impl Owner {
 
     fn check_partition(&self, execution: &str) -> Result<(), CallError> {
         let partition = partition_of(execution.as_bytes(), self.settings.partitions);
-        if partition == self.settings.partition { Ok(()) } else { Err(CallError::NotOwner { partition }) }
+        if partition == self.settings.partition {
+            Ok(())
+        } else {
+            Err(CallError::NotOwner { partition })
+        }
     }
 }
 

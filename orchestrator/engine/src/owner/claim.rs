@@ -89,12 +89,25 @@ impl Owner {
     }
 
     pub(super) fn claim_record(&self, id: u64) -> Action {
-        let record = HistoryRecord::Claim { node: self.settings.node.clone(), now: self.now_ms };
-        Action::Append { id, key: Arc::from(""), json: Bytes::from(record.to_json()) }
+        let record = HistoryRecord::Claim {
+            node: self.settings.node.clone(),
+            now: self.now_ms,
+        };
+        Action::Append {
+            id,
+            key: Arc::from(""),
+            json: Bytes::from(record.to_json()),
+        }
     }
 
     /// Takes the result of a claim's append; `false` if `id` is not a claim's.
-    pub(super) fn on_claim_appended(&mut self, id: u64, result: &Appended, clock_ms: i64, out: &mut Vec<Action>) -> bool {
+    pub(super) fn on_claim_appended(
+        &mut self,
+        id: u64,
+        result: &Appended,
+        clock_ms: i64,
+        out: &mut Vec<Action>,
+    ) -> bool {
         if self.memory.reclaim == Some(id) {
             self.on_reclaimed(result, out);
             return true;
@@ -124,18 +137,27 @@ impl Owner {
             }
             // Whether it stands in the log or not: the next claim supersedes it.
             Appended::NoOffset => self.lose("the claim's offset is not known", false, out),
-            Appended::Failed { reason } => self.lose(&format!("the claim failed: {reason}"), false, out),
+            Appended::Failed { reason } => {
+                self.lose(&format!("the claim failed: {reason}"), false, out)
+            }
         }
         true
     }
 
-    pub(super) fn on_checkpoint(&mut self, checkpoint: Option<Box<Checkpoint>>, out: &mut Vec<Action>) {
+    pub(super) fn on_checkpoint(
+        &mut self,
+        checkpoint: Option<Box<Checkpoint>>,
+        out: &mut Vec<Action>,
+    ) {
         if self.phase != Phase::Loading {
             return;
         }
         let checkpoint = checkpoint.filter(|c| c.offset < self.memory.epoch && c.epoch <= c.offset);
-        let folding =
-            Folding { settings: &self.settings, definitions: &*self.definitions, pending: &mut self.memory.pending };
+        let folding = Folding {
+            settings: &self.settings,
+            definitions: &*self.definitions,
+            pending: &mut self.memory.pending,
+        };
         match checkpoint.map(|c| Fold::from_checkpoint(*c, folding)) {
             Some(Ok(fold)) => {
                 let from = ReadFrom::Offset(fold.next_offset());
@@ -143,7 +165,11 @@ impl Owner {
                 self.read_history(from, out);
             }
             Some(Err(reason)) => {
-                tracing::warn!(partition = self.settings.partition, reason, "the checkpoint can't be used: folding the log");
+                tracing::warn!(
+                    partition = self.settings.partition,
+                    reason,
+                    "the checkpoint can't be used: folding the log"
+                );
                 self.seek_base(out);
             }
             None => self.seek_base(out),
@@ -155,23 +181,52 @@ impl Owner {
         self.memory.folding = None;
         self.memory.pending.clear();
         self.phase = Phase::Seeking { read };
-        out.push(Action::ReadHistory { read, from: ReadFrom::Last(BASE_LOOKBACK), through: self.memory.epoch });
+        out.push(Action::ReadHistory {
+            read,
+            from: ReadFrom::Last(BASE_LOOKBACK),
+            through: self.memory.epoch,
+        });
     }
 
     fn read_history(&mut self, from: ReadFrom, out: &mut Vec<Action>) {
         let read = self.fresh_id();
         self.phase = Phase::Folding { read };
         // Without R3 the fold ends where the log ended before the claim.
-        let through = if self.without(3) { self.memory.epoch - 1 } else { self.memory.epoch };
-        out.push(Action::ReadHistory { read, from, through });
+        let through = if self.without(3) {
+            self.memory.epoch - 1
+        } else {
+            self.memory.epoch
+        };
+        out.push(Action::ReadHistory {
+            read,
+            from,
+            through,
+        });
     }
 
-    pub(super) fn on_history(&mut self, read: u64, records: &[(i64, Bytes)], last: bool, out: &mut Vec<Action>) {
-        if self.memory.verify.as_ref().is_some_and(|verify| verify.read == read) {
+    pub(super) fn on_history(
+        &mut self,
+        read: u64,
+        records: &[(i64, Bytes)],
+        last: bool,
+        out: &mut Vec<Action>,
+    ) {
+        if self
+            .memory
+            .verify
+            .as_ref()
+            .is_some_and(|verify| verify.read == read)
+        {
             self.on_looked_back(records, last, out);
         } else if self.phase == (Phase::Seeking { read }) {
-            let base = records.iter().rev().find_map(|(_, json)| super::fold::base_of(json));
-            self.memory.folding.get_or_insert_with(Fold::default).note_base(base);
+            let base = records
+                .iter()
+                .rev()
+                .find_map(|(_, json)| super::fold::base_of(json));
+            self.memory
+                .folding
+                .get_or_insert_with(Fold::default)
+                .note_base(base);
             if last {
                 let base = self.memory.folding.take().and_then(|fold| fold.base());
                 out.push(Action::ResetViews);
@@ -184,15 +239,23 @@ impl Owner {
     }
 
     fn fold_part(&mut self, records: &[(i64, Bytes)], last: bool, out: &mut Vec<Action>) {
-        let Some(mut fold) = self.memory.folding.take() else { return };
+        let Some(mut fold) = self.memory.folding.take() else {
+            return;
+        };
         for (offset, json) in records {
-            let context =
-                Folding { settings: &self.settings, definitions: &*self.definitions, pending: &mut self.memory.pending };
+            let context = Folding {
+                settings: &self.settings,
+                definitions: &*self.definitions,
+                pending: &mut self.memory.pending,
+            };
             match fold.record(*offset, json, context) {
                 Ok(Some(applied)) => out.push(Action::Apply(applied)),
                 Ok(None) => {}
                 Err(super::fold::FoldError::Gap) => {
-                    tracing::warn!(partition = self.settings.partition, "the log no longer reaches back to the checkpoint");
+                    tracing::warn!(
+                        partition = self.settings.partition,
+                        "the log no longer reaches back to the checkpoint"
+                    );
                     self.seek_base(out);
                     return;
                 }
@@ -212,7 +275,11 @@ impl Owner {
     fn folded(&mut self, out: &mut Vec<Action>) {
         let fold = self.memory.folding.take().expect("a fold just ended");
         if fold.epoch() != Some(self.memory.epoch) && !self.without(3) {
-            self.lose("the claim is not in the log where it was acknowledged", true, out);
+            self.lose(
+                "the claim is not in the log where it was acknowledged",
+                true,
+                out,
+            );
             return;
         }
         let (state, since_base, bases) = fold.finish();
@@ -227,27 +294,51 @@ impl Owner {
         }
         self.arm_all();
         self.phase = Phase::Opening;
-        let position = |topic| if self.without(7) { None } else { self.memory.state.positions.next(topic) };
+        let position = |topic| {
+            if self.without(7) {
+                None
+            } else {
+                self.memory.state.positions.next(topic)
+            }
+        };
         out.push(Action::OpenInputs {
             completions: position(InputTopic::Completions),
             requests: position(InputTopic::Requests),
         });
     }
 
-    pub(super) fn on_inputs_opened(&mut self, completions_end: i64, requests_end: i64, out: &mut Vec<Action>) {
+    pub(super) fn on_inputs_opened(
+        &mut self,
+        completions_end: i64,
+        requests_end: i64,
+        out: &mut Vec<Action>,
+    ) {
         if self.phase != Phase::Opening {
             return;
         }
-        self.phase = Phase::Draining { completions_end, requests_end };
-        out.push(Action::Owned { epoch: self.memory.epoch });
+        self.phase = Phase::Draining {
+            completions_end,
+            requests_end,
+        };
+        out.push(Action::Owned {
+            epoch: self.memory.epoch,
+        });
         self.end_drain_if_done(out);
     }
 
     /// Begins to fire timers and to send what is unmarked, once the inputs of the claim's moment are dealt with (R11).
     pub(super) fn end_drain_if_done(&mut self, out: &mut Vec<Action>) {
-        let Phase::Draining { completions_end, requests_end } = self.phase else { return };
-        let done = |topic, end| end == 0 || self.memory.done.next(topic).is_some_and(|next| next >= end);
-        let drained = done(InputTopic::Completions, completions_end) && done(InputTopic::Requests, requests_end);
+        let Phase::Draining {
+            completions_end,
+            requests_end,
+        } = self.phase
+        else {
+            return;
+        };
+        let done =
+            |topic, end| end == 0 || self.memory.done.next(topic).is_some_and(|next| next >= end);
+        let drained = done(InputTopic::Completions, completions_end)
+            && done(InputTopic::Requests, requests_end);
         if drained || self.without(11) {
             self.phase = Phase::Active;
             self.memory.marked_ms = self.now_ms;
@@ -258,7 +349,12 @@ impl Owner {
 
     /// Ownership is in doubt: drop everything (R3). A foreign hand in the log means asking the broker first (R5).
     pub(super) fn lose(&mut self, why: &str, foreign: bool, out: &mut Vec<Action>) {
-        tracing::warn!(partition = self.settings.partition, epoch = self.memory.epoch, why, "memory dropped");
+        tracing::warn!(
+            partition = self.settings.partition,
+            epoch = self.memory.epoch,
+            why,
+            "memory dropped"
+        );
         self.drop_memory(out);
         if foreign {
             self.phase = Phase::Asking;
@@ -282,9 +378,14 @@ impl Owner {
 
     /// Waits a little, differently on each node and time, so that two that doubt don't claim in step for ever.
     fn pause(&mut self) {
-        let seed = self.settings.node.bytes().fold(self.claims, |h, b| h.wrapping_mul(31).wrapping_add(u64::from(b)));
-        let pause_ms = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as i64 % RECLAIM_PAUSE_MAX_MS;
-        self.phase = Phase::Pausing { until_ms: self.now_ms + pause_ms };
+        let seed = self.settings.node.bytes().fold(self.claims, |h, b| {
+            h.wrapping_mul(31).wrapping_add(u64::from(b))
+        });
+        let pause_ms =
+            (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as i64 % RECLAIM_PAUSE_MAX_MS;
+        self.phase = Phase::Pausing {
+            until_ms: self.now_ms + pause_ms,
+        };
     }
 
     pub(super) fn halt(&mut self, reason: String, out: &mut Vec<Action>) {
@@ -294,8 +395,15 @@ impl Owner {
     }
 
     pub(super) fn on_history_failed(&mut self, read: u64, reason: &str, out: &mut Vec<Action>) {
-        let looking = self.memory.verify.as_ref().is_some_and(|verify| verify.read == read);
-        if looking || self.phase == (Phase::Seeking { read }) || self.phase == (Phase::Folding { read }) {
+        let looking = self
+            .memory
+            .verify
+            .as_ref()
+            .is_some_and(|verify| verify.read == read);
+        if looking
+            || self.phase == (Phase::Seeking { read })
+            || self.phase == (Phase::Folding { read })
+        {
             self.lose(&format!("the history can't be read: {reason}"), false, out);
         }
     }
@@ -304,9 +412,16 @@ impl Owner {
     fn drop_memory(&mut self, out: &mut Vec<Action>) {
         let partition = self.settings.partition;
         let memory = std::mem::take(&mut self.memory);
-        let unanswered = memory.in_flight.into_iter().flat_map(|r| r.replies).map(|(id, _)| id);
+        let unanswered = memory
+            .in_flight
+            .into_iter()
+            .flat_map(|r| r.replies)
+            .map(|(id, _)| id);
         for id in unanswered.chain(memory.held.into_iter().map(|(id, _)| id)) {
-            out.push(Action::Reply { id, reply: Err(CallError::NotOwner { partition }) });
+            out.push(Action::Reply {
+                id,
+                reply: Err(CallError::NotOwner { partition }),
+            });
         }
         out.push(Action::CloseInputs);
         self.memory = Memory::default();

@@ -31,16 +31,33 @@ pub struct NewExecution<'a> {
 
 impl Owner {
     /// Starts an execution whose name is free.
-    pub(super) fn start(&mut self, new: NewExecution<'_>, out: &mut Vec<Action>) -> Result<(), CallError> {
+    pub(super) fn start(
+        &mut self,
+        new: NewExecution<'_>,
+        out: &mut Vec<Action>,
+    ) -> Result<(), CallError> {
         let arn = new.execution;
         let start_hash = start_hash(&new.definition.arn, &new.input);
         let started = started_by(new.definition, new.traceparent, new.reply_to);
-        let start = Start { arn: arn.clone(), started, input: new.input };
+        let start = Start {
+            arn: arn.clone(),
+            started,
+            input: new.input,
+        };
         let now_ms = self.now_ms;
-        let (execution, step) = Execution::start(new.definition.program.clone(), start, now_ms, self.settings.machine);
+        let (execution, step) = Execution::start(
+            new.definition.program.clone(),
+            start,
+            now_ms,
+            self.settings.machine,
+        );
         let json = self.transition_json(&arn, new.cause, step.events)?;
         let (machine, revision) = (new.definition.arn.clone(), new.definition.revision);
-        let opened = Opened { machine, revision, start_hash };
+        let opened = Opened {
+            machine,
+            revision,
+            start_hash,
+        };
         let slot = Slot {
             execution,
             start_ms: now_ms,
@@ -65,7 +82,9 @@ impl Owner {
     ) -> bool {
         self.restate_before_touch(arn, out);
         let now_ms = self.now_ms;
-        let Some(slot) = self.memory.state.executions.get_mut(arn) else { return false };
+        let Some(slot) = self.memory.state.executions.get_mut(arn) else {
+            return false;
+        };
         let step = slot.execution.handle(stimulus, now_ms);
         if step.events.is_empty() {
             self.rearm(arn);
@@ -85,24 +104,49 @@ impl Owner {
     }
 
     /// Appends what was decided and keeps memory in step.
-    fn advance(&mut self, arn: &Arc<str>, json: Bytes, opened: Option<Opened>, effects: Vec<Effect>, out: &mut Vec<Action>) {
+    fn advance(
+        &mut self,
+        arn: &Arc<str>,
+        json: Bytes,
+        opened: Option<Opened>,
+        effects: Vec<Effect>,
+        out: &mut Vec<Action>,
+    ) {
         let now_ms = self.now_ms;
         self.memory.state.now_ms = now_ms;
         let settings = &self.settings;
-        let slot = self.memory.state.executions.get_mut(arn).expect("the execution was just stepped");
+        let slot = self
+            .memory
+            .state
+            .executions
+            .get_mut(arn)
+            .expect("the execution was just stepped");
         slot.records.push(json.clone());
         let start_ms = slot.start_ms;
         let execution = &slot.execution;
-        let effects: Effects =
-            effects.into_iter().filter_map(|e| pending_effect(arn, execution, e, now_ms, settings)).collect();
+        let effects: Effects = effects
+            .into_iter()
+            .filter_map(|e| pending_effect(arn, execution, e, now_ms, settings))
+            .collect();
         self.rearm(arn);
         let closed = close_if_done(&mut self.memory.state, arn, now_ms);
-        let change = Change::Step { execution: arn.clone(), start_ms, json: json.clone(), opened, closed };
+        let change = Change::Step {
+            execution: arn.clone(),
+            start_ms,
+            json: json.clone(),
+            opened,
+            closed,
+        };
         self.append(arn.clone(), json, change, effects, Then::Nothing, out);
     }
 
     /// The record of a step, within the bound (R9). Takes a sequence number only if it fits.
-    fn transition_json(&mut self, arn: &Arc<str>, cause: Cause, events: Vec<Event>) -> Result<Bytes, CallError> {
+    fn transition_json(
+        &mut self,
+        arn: &Arc<str>,
+        cause: Cause,
+        events: Vec<Event>,
+    ) -> Result<Bytes, CallError> {
         let record = HistoryRecord::Transition(Transition {
             epoch: self.memory.epoch,
             seq: self.memory.seq + 1,
@@ -117,29 +161,50 @@ impl Owner {
         let json = Bytes::from(record.to_json());
         let limit = self.settings.record_bytes_max;
         if json.len() > limit && !self.without(9) {
-            return Err(CallError::TooLarge { bytes: json.len(), limit });
+            return Err(CallError::TooLarge {
+                bytes: json.len(),
+                limit,
+            });
         }
         self.next_seq();
         Ok(json)
     }
 
     /// A step's record would be too large: the step is forgotten and the execution fails instead, in a small record.
-    fn fail_instead(&mut self, arn: &Arc<str>, cause: Cause, why: &CallError, out: &mut Vec<Action>) {
-        let slot = self.memory.state.executions.get_mut(arn).expect("the execution was just stepped");
+    fn fail_instead(
+        &mut self,
+        arn: &Arc<str>,
+        cause: Cause,
+        why: &CallError,
+        out: &mut Vec<Action>,
+    ) {
+        let slot = self
+            .memory
+            .state
+            .executions
+            .get_mut(arn)
+            .expect("the execution was just stepped");
         slot.execution = replay(&slot.execution, arn, &slot.records, self.settings.machine);
-        let failure =
-            Failure { error: Some("States.DataLimitExceeded".into()), cause: Some(why.to_string().into()) };
+        let failure = Failure {
+            error: Some("States.DataLimitExceeded".into()),
+            cause: Some(why.to_string().into()),
+        };
         let step = slot.execution.handle(Stimulus::Fail(failure), self.now_ms);
         match self.transition_json(arn, cause, step.events) {
             Ok(json) => self.advance(arn, json, None, step.effects, out),
-            Err(e) => self.halt(format!("execution {arn} can't even be failed: {e}; raise record_bytes_max"), out),
+            Err(e) => self.halt(
+                format!("execution {arn} can't even be failed: {e}; raise record_bytes_max"),
+                out,
+            ),
         }
     }
 
     /// Enters an execution's next timer into the queue.
     pub(super) fn rearm(&mut self, arn: &Arc<str>) {
         let since_ms = self.memory.claimed_ms;
-        let Some(slot) = self.memory.state.executions.get_mut(arn) else { return };
+        let Some(slot) = self.memory.state.executions.get_mut(arn) else {
+            return;
+        };
         let due_ms = slot.execution.next_due_ms(since_ms);
         if due_ms == slot.due_ms {
             return;
@@ -163,7 +228,12 @@ impl Owner {
 }
 
 /// The execution as its records say.
-fn replay(like: &Execution, arn: &Arc<str>, records: &[Bytes], limits: baton_machine::Limits) -> Execution {
+fn replay(
+    like: &Execution,
+    arn: &Arc<str>,
+    records: &[Bytes],
+    limits: baton_machine::Limits,
+) -> Execution {
     let mut execution = Execution::empty(like.program().clone(), arn.clone(), limits);
     for (now_ms, events) in steps_of(records) {
         for event in &events {
@@ -180,12 +250,19 @@ fn replay(like: &Execution, arn: &Arc<str>, records: &[Bytes], limits: baton_mac
 pub fn steps_of(records: &[Bytes]) -> Vec<(i64, Vec<Event>)> {
     let mut steps = Vec::with_capacity(records.len());
     for json in records {
-        match HistoryRecord::from_json(json).expect("records in memory were written or folded by this build") {
+        match HistoryRecord::from_json(json)
+            .expect("records in memory were written or folded by this build")
+        {
             HistoryRecord::Transition(t) => steps.push((t.now, t.events)),
-            HistoryRecord::Restatement { state: Restated::Execution { transitions, .. }, .. } => {
+            HistoryRecord::Restatement {
+                state: Restated::Execution { transitions, .. },
+                ..
+            } => {
                 steps.extend(transitions.into_iter().map(|step| (step.now, step.events)));
             }
-            HistoryRecord::Claim { .. } | HistoryRecord::Mark { .. } | HistoryRecord::Restatement { .. } => {}
+            HistoryRecord::Claim { .. }
+            | HistoryRecord::Mark { .. }
+            | HistoryRecord::Restatement { .. } => {}
         }
     }
     steps

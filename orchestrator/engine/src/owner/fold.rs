@@ -13,7 +13,9 @@ use crate::views::{Applied, Change, Checkpoint, ClosedAs, Opened};
 use baton_machine::{Effect, Execution};
 use baton_schemas::Record;
 use baton_schemas::arn::arn_hash;
-use baton_schemas::history::{Cause, Event, EventKind, HistoryRecord, InputTopic, PassedOn, Restated, Step, Transition};
+use baton_schemas::history::{
+    Cause, Event, EventKind, HistoryRecord, InputTopic, PassedOn, Restated, Step, Transition,
+};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -69,11 +71,12 @@ pub enum FoldError {
 
 impl Fold {
     /// A fold that goes on from the store's checkpoint.
-    pub fn from_checkpoint(
-        checkpoint: Checkpoint,
-        context: Folding<'_>,
-    ) -> Result<Self, String> {
-        let Folding { settings, definitions, pending } = context;
+    pub fn from_checkpoint(checkpoint: Checkpoint, context: Folding<'_>) -> Result<Self, String> {
+        let Folding {
+            settings,
+            definitions,
+            pending,
+        } = context;
         let mut fold = Self {
             epoch: Some(checkpoint.epoch),
             seq: checkpoint.seq,
@@ -84,7 +87,11 @@ impl Fold {
         };
         for (_, records) in &checkpoint.open {
             for (offset, json) in records {
-                let context = Folding { settings, definitions, pending };
+                let context = Folding {
+                    settings,
+                    definitions,
+                    pending,
+                };
                 match HistoryRecord::from_json(json).map_err(|e| e.to_string())? {
                     HistoryRecord::Transition(t) => fold.transition(*offset, t, json, context)?,
                     HistoryRecord::Restatement { state, epoch, .. } => {
@@ -128,8 +135,17 @@ impl Fold {
     }
 
     /// Folds one record; `Some` is what the views are told of it.
-    pub fn record(&mut self, offset: i64, json: &Bytes, context: Folding<'_>) -> Result<Option<Applied>, FoldError> {
-        if self.contiguous_from.take().is_some_and(|expected| expected != offset) {
+    pub fn record(
+        &mut self,
+        offset: i64,
+        json: &Bytes,
+        context: Folding<'_>,
+    ) -> Result<Option<Applied>, FoldError> {
+        if self
+            .contiguous_from
+            .take()
+            .is_some_and(|expected| expected != offset)
+        {
             return Err(FoldError::Gap);
         }
         self.next = offset + 1;
@@ -160,9 +176,16 @@ impl Fold {
                 if !self.accepts(t.epoch, t.seq, context.settings) {
                     return Ok(None);
                 }
-                self.transition(offset, t, json, context).map_err(FoldError::Broken)?
+                self.transition(offset, t, json, context)
+                    .map_err(FoldError::Broken)?
             }
-            HistoryRecord::Mark { epoch, seq, upto, base, positions } => {
+            HistoryRecord::Mark {
+                epoch,
+                seq,
+                upto,
+                base,
+                positions,
+            } => {
                 if !self.accepts(epoch, seq, context.settings) {
                     return Ok(None);
                 }
@@ -173,7 +196,8 @@ impl Fold {
                 if !self.accepts(epoch, seq, context.settings) {
                     return Ok(None);
                 }
-                self.restated(offset, epoch, state, json, context).map_err(FoldError::Broken)?
+                self.restated(offset, epoch, state, json, context)
+                    .map_err(FoldError::Broken)?
             }
         };
         self.since_base += 1;
@@ -235,15 +259,25 @@ impl Fold {
     ) -> Result<Change, String> {
         let mut opened = None;
         if let Some(EventKind::ExecutionStarted(started)) = events.first().map(|e| &e.kind) {
-            let input = events[0].data.as_ref().ok_or("ExecutionStarted without input")?;
+            let input = events[0]
+                .data
+                .as_ref()
+                .ok_or("ExecutionStarted without input")?;
             let start_hash = start_hash(&started.machine, input);
             let slot = self.new_slot(&arn, started.revision, now_ms, start_hash, context)?;
-            opened = Some(Opened { machine: started.machine.clone(), revision: started.revision, start_hash });
+            opened = Some(Opened {
+                machine: started.machine.clone(),
+                revision: started.revision,
+                start_hash,
+            });
             self.state.executions.insert(arn.clone(), slot);
         }
         let Some(slot) = self.state.executions.get_mut(&arn) else {
             // A stop that came before its start: the name is taken, nothing runs.
-            let name = Name { start_hash: 0, closed_ms: now_ms };
+            let name = Name {
+                start_hash: 0,
+                closed_ms: now_ms,
+            };
             self.state.names.insert(arn_hash(&arn), name);
             return Ok(Change::Names(vec![tombstone(&arn, now_ms)]));
         };
@@ -251,11 +285,21 @@ impl Fold {
         for event in events {
             slot.execution.apply(event, now_ms, &mut effects);
         }
-        pending.extend(effects.into_iter().filter_map(|e| pending_effect(&arn, &slot.execution, e, now_ms, context.settings)));
+        pending.extend(
+            effects
+                .into_iter()
+                .filter_map(|e| pending_effect(&arn, &slot.execution, e, now_ms, context.settings)),
+        );
         slot.records.push(json.clone());
         let start_ms = slot.start_ms;
         let closed = close_if_done(&mut self.state, &arn, now_ms);
-        Ok(Change::Step { execution: arn, start_ms, json: json.clone(), opened, closed })
+        Ok(Change::Step {
+            execution: arn,
+            start_ms,
+            json: json.clone(),
+            opened,
+            closed,
+        })
     }
 
     fn new_slot(
@@ -266,13 +310,23 @@ impl Fold {
         start_hash: u64,
         context: &Folding<'_>,
     ) -> Result<Slot, String> {
-        let definition = context
-            .definitions
-            .revision(revision)
-            .ok_or_else(|| format!("execution {arn} runs revision {revision}, which is not in the registry"))?;
-        let execution = Execution::empty(definition.program.clone(), arn.clone(), context.settings.machine);
+        let definition = context.definitions.revision(revision).ok_or_else(|| {
+            format!("execution {arn} runs revision {revision}, which is not in the registry")
+        })?;
+        let execution = Execution::empty(
+            definition.program.clone(),
+            arn.clone(),
+            context.settings.machine,
+        );
         let restated = self.epoch.unwrap_or(0);
-        Ok(Slot { execution, start_ms, start_hash, records: Vec::new(), due_ms: None, restated })
+        Ok(Slot {
+            execution,
+            start_ms,
+            start_hash,
+            records: Vec::new(),
+            due_ms: None,
+            restated,
+        })
     }
 
     fn marked(
@@ -313,20 +367,37 @@ impl Fold {
                 self.bases.push_back((epoch, now));
                 Ok(Change::None)
             }
-            Restated::Execution { execution, transitions } => {
-                let (slot, opened) = self.replay(&execution, epoch, &transitions, json, &context)?;
+            Restated::Execution {
+                execution,
+                transitions,
+            } => {
+                let (slot, opened) =
+                    self.replay(&execution, epoch, &transitions, json, &context)?;
                 let effects: Effects = slot
                     .execution
                     .open_commands()
                     .into_iter()
-                    .filter_map(|c| pending_effect(&execution, &slot.execution, Effect::Command(c), 0, context.settings))
+                    .filter_map(|c| {
+                        pending_effect(
+                            &execution,
+                            &slot.execution,
+                            Effect::Command(c),
+                            0,
+                            context.settings,
+                        )
+                    })
                     .collect();
                 if !effects.is_empty() {
                     context.pending.insert(offset, effects);
                 }
                 let start_ms = slot.start_ms;
                 self.state.executions.insert(execution.clone(), slot);
-                Ok(Change::Restated { execution, start_ms, opened, json: json.clone() })
+                Ok(Change::Restated {
+                    execution,
+                    start_ms,
+                    opened,
+                    json: json.clone(),
+                })
             }
         }
     }
@@ -339,13 +410,26 @@ impl Fold {
         json: &Bytes,
         context: &Folding<'_>,
     ) -> Result<(Slot, Opened), String> {
-        let first = transitions.first().and_then(|step| step.events.first()).ok_or("an execution without events")?;
+        let first = transitions
+            .first()
+            .and_then(|step| step.events.first())
+            .ok_or("an execution without events")?;
         let (EventKind::ExecutionStarted(started), Some(input)) = (&first.kind, &first.data) else {
             return Err("an execution that does not begin with ExecutionStarted".to_owned());
         };
         let start_hash = start_hash(&started.machine, input);
-        let opened = Opened { machine: started.machine.clone(), revision: started.revision, start_hash };
-        let mut slot = self.new_slot(arn, started.revision, transitions[0].now, start_hash, context)?;
+        let opened = Opened {
+            machine: started.machine.clone(),
+            revision: started.revision,
+            start_hash,
+        };
+        let mut slot = self.new_slot(
+            arn,
+            started.revision,
+            transitions[0].now,
+            start_hash,
+            context,
+        )?;
         for step in transitions {
             for event in &step.events {
                 slot.execution.apply(event, step.now, &mut Vec::new());
@@ -373,11 +457,21 @@ fn strays(
     passed_on: Option<Box<PassedOn>>,
     position: Option<(InputTopic, i64)>,
 ) -> Effects {
-    let dead = rejected.zip(position).map(|(reason, (topic, offset))| PendingEffect {
+    let dead = rejected
+        .zip(position)
+        .map(|(reason, (topic, offset))| PendingEffect {
+            task: None,
+            outbound: Outbound::DeadLetter {
+                topic,
+                offset,
+                record: None,
+                reason,
+            },
+        });
+    let passed_on = passed_on.map(|p| PendingEffect {
         task: None,
-        outbound: Outbound::DeadLetter { topic, offset, record: None, reason },
+        outbound: pass_on(*p),
     });
-    let passed_on = passed_on.map(|p| PendingEffect { task: None, outbound: pass_on(*p) });
     dead.into_iter().chain(passed_on).collect()
 }
 
@@ -388,10 +482,16 @@ pub fn close_if_done(state: &mut State, arn: &Arc<str>, now_ms: i64) -> Option<C
     if status == baton_machine::Status::Running {
         return None;
     }
-    let name = Name { start_hash: slot.start_hash, closed_ms: now_ms };
+    let name = Name {
+        start_hash: slot.start_hash,
+        closed_ms: now_ms,
+    };
     state.executions.remove(arn);
     state.names.insert(arn_hash(arn), name);
-    Some(ClosedAs { status, stop_ms: now_ms })
+    Some(ClosedAs {
+        status,
+        stop_ms: now_ms,
+    })
 }
 
 /// An effect in the form it is sent, if anything is to be sent.
@@ -406,13 +506,18 @@ pub fn pending_effect(
         Effect::Command(command) => Some((arn.clone(), command.task)),
         _ => None,
     };
-    outbound_of(arn, execution.started(), effect, now_ms, settings).map(|outbound| PendingEffect { task, outbound })
+    outbound_of(arn, execution.started(), effect, now_ms, settings)
+        .map(|outbound| PendingEffect { task, outbound })
 }
 
 /// The name of an execution that was stopped before it was started.
 pub fn tombstone(arn: &str, now_ms: i64) -> baton_schemas::history::Closed {
     let arn_hash = format!("{:032x}", arn_hash(arn)).into();
-    baton_schemas::history::Closed { arn_hash, start_hash: 0, closed_ms: now_ms }
+    baton_schemas::history::Closed {
+        arn_hash,
+        start_hash: 0,
+        closed_ms: now_ms,
+    }
 }
 
 /// A passed-on input in the form it is sent.
@@ -420,14 +525,25 @@ pub fn pass_on(passed_on: PassedOn) -> Outbound {
     let headers = passed_on
         .headers
         .iter()
-        .map(|(name, value)| (Cow::Owned(name.to_string()), Bytes::copy_from_slice(value.as_bytes())))
+        .map(|(name, value)| {
+            (
+                Cow::Owned(name.to_string()),
+                Bytes::copy_from_slice(value.as_bytes()),
+            )
+        })
         .collect();
     let record = Record {
         key: Some(Bytes::copy_from_slice(passed_on.key.as_bytes())),
         headers,
-        value: passed_on.value.map(|v| Bytes::copy_from_slice(v.as_str().as_bytes())),
+        value: passed_on
+            .value
+            .map(|v| Bytes::copy_from_slice(v.as_str().as_bytes())),
     };
-    Outbound::PassOn { topic: passed_on.topic, partition: passed_on.partition, record }
+    Outbound::PassOn {
+        topic: passed_on.topic,
+        partition: passed_on.partition,
+        record,
+    }
 }
 
 /// The base that a record carries, if it does. A record names a base only once that is effective, so even one that

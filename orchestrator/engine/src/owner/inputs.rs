@@ -13,7 +13,9 @@ use crate::ports::{Action, InputRecord, Outbound};
 use crate::views::Change;
 use baton_machine::Stimulus;
 use baton_schemas::arn::arn_hash;
-use baton_schemas::history::{Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Transition};
+use baton_schemas::history::{
+    Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Transition,
+};
 use baton_schemas::partition::partition_of;
 use baton_schemas::record::Outgoing;
 use baton_schemas::request::{StartRequest, StopRequest};
@@ -22,13 +24,27 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 impl Owner {
-    pub(super) fn on_record(&mut self, topic: InputTopic, offset: i64, record: InputRecord, out: &mut Vec<Action>) {
+    pub(super) fn on_record(
+        &mut self,
+        topic: InputTopic,
+        offset: i64,
+        record: InputRecord,
+        out: &mut Vec<Action>,
+    ) {
         // Below the position: dealt with, by this owner or the one before (R7).
-        let dealt_with = self.memory.state.positions.next(topic).is_some_and(|next| offset < next);
+        let dealt_with = self
+            .memory
+            .state
+            .positions
+            .next(topic)
+            .is_some_and(|next| offset < next);
         if !self.is_serving() || (dealt_with && !self.without(7)) {
             return;
         }
-        debug_assert!(self.memory.reclaim.is_none(), "inputs wait while a claim is under way");
+        debug_assert!(
+            self.memory.reclaim.is_none(),
+            "inputs wait while a claim is under way"
+        );
         self.memory.state.positions.advance(topic, offset + 1);
         let cause = match topic {
             InputTopic::Completions => Cause::Completions(offset),
@@ -36,9 +52,13 @@ impl Owner {
         };
         match record {
             InputRecord::Completion(completion) => self.on_completion(completion, cause, out),
-            InputRecord::Request(Request::Start(start)) => self.on_start_request(offset, start, out),
+            InputRecord::Request(Request::Start(start)) => {
+                self.on_start_request(offset, start, out)
+            }
             InputRecord::Request(Request::Stop(stop)) => self.on_stop_request(stop, cause, out),
-            InputRecord::Malformed { record, reason } => self.reject(cause, Some(record), &reason, out),
+            InputRecord::Malformed { record, reason } => {
+                self.reject(cause, Some(record), &reason, out)
+            }
         }
         if self.memory.parked.is_none() || topic != InputTopic::Requests {
             self.on_read_up_to(topic, offset + 1, out);
@@ -57,7 +77,12 @@ impl Owner {
     fn on_completion(&mut self, completion: Completion, cause: Cause, out: &mut Vec<Action>) {
         let Some((arn, task)) = completion.token.parts() else {
             let record = completion.to_record();
-            self.reject(cause, Some(record), "the token is not one that baton gave out", out);
+            self.reject(
+                cause,
+                Some(record),
+                "the token is not one that baton gave out",
+                out,
+            );
             return;
         };
         let partition = partition_of(arn.as_bytes(), self.settings.partitions);
@@ -69,12 +94,22 @@ impl Owner {
             // A last heartbeat often crosses the end; nobody needs to hear of it.
             if !matches!(completion.outcome, Outcome::Heartbeat(_)) {
                 let closed = self.memory.state.names.get(&arn).is_some();
-                let reason = if closed { "the execution has closed" } else { "no such execution" };
+                let reason = if closed {
+                    "the execution has closed"
+                } else {
+                    "no such execution"
+                };
                 self.reject(cause, Some(completion.to_record()), reason, out);
             }
             return;
         }
-        self.step(&arn, stimulus_of(task, completion.outcome), cause, None, out);
+        self.step(
+            &arn,
+            stimulus_of(task, completion.outcome),
+            cause,
+            None,
+            out,
+        );
     }
 
     fn on_start_request(&mut self, offset: i64, start: StartRequest, out: &mut Vec<Action>) {
@@ -108,7 +143,12 @@ impl Owner {
                     cause: cause.clone(),
                 };
                 if let Err(e) = self.start(new, out) {
-                    self.reject(cause, Some(Request::Start(start).to_record()), &e.to_string(), out);
+                    self.reject(
+                        cause,
+                        Some(Request::Start(start).to_record()),
+                        &e.to_string(),
+                        out,
+                    );
                 }
             }
             None => {
@@ -120,23 +160,43 @@ impl Owner {
     }
 
     /// A start whose name is taken by a closed execution: the same start means "report again" (R12).
-    fn on_repeated_start(&mut self, start: StartRequest, name: Name, hash: u64, cause: Cause, out: &mut Vec<Action>) {
+    fn on_repeated_start(
+        &mut self,
+        start: StartRequest,
+        name: Name,
+        hash: u64,
+        cause: Cause,
+        out: &mut Vec<Action>,
+    ) {
         if name.start_hash != hash && name.start_hash != 0 {
             let reason = "an execution with this name has closed; it had another input";
             self.reject(cause, Some(Request::Start(start).to_record()), reason, out);
         } else if let Some(to) = start.reply_to {
             let id = self.fresh_id();
-            out.push(Action::Send { id, outbound: Outbound::ReportAgain { to, execution: start.execution } });
+            out.push(Action::Send {
+                id,
+                outbound: Outbound::ReportAgain {
+                    to,
+                    execution: start.execution,
+                },
+            });
         }
     }
 
     pub(super) fn on_registry_read(&mut self, out: &mut Vec<Action>) {
-        let Some((offset, start)) = self.memory.parked.take() else { return };
+        let Some((offset, start)) = self.memory.parked.take() else {
+            return;
+        };
         if self.definitions.current(&start.machine).is_some() {
             self.on_start_request(offset, start, out);
         } else {
             let reason = format!("state machine {} does not exist", start.machine);
-            self.reject(Cause::Requests(offset), Some(Request::Start(start).to_record()), &reason, out);
+            self.reject(
+                Cause::Requests(offset),
+                Some(Request::Start(start).to_record()),
+                &reason,
+                out,
+            );
         }
         self.on_read_up_to(InputTopic::Requests, offset + 1, out);
     }
@@ -155,16 +215,38 @@ impl Owner {
 
     /// A stop that came before its start: the name is taken, so that the start finds it stopped.
     fn bury(&mut self, arn: &Arc<str>, stop: StopRequest, cause: Cause, out: &mut Vec<Action>) {
-        let event = Event { id: 1, prev: 0, frame: 0, kind: EventKind::ExecutionAborted(stop.failure), data: None };
-        let name = Name { start_hash: 0, closed_ms: self.now_ms };
+        let event = Event {
+            id: 1,
+            prev: 0,
+            frame: 0,
+            kind: EventKind::ExecutionAborted(stop.failure),
+            data: None,
+        };
+        let name = Name {
+            start_hash: 0,
+            closed_ms: self.now_ms,
+        };
         self.memory.state.names.insert(arn_hash(arn), name);
         let json = self.stray_json(cause, arn.clone(), vec![event], None, None);
         let change = Change::Names(vec![tombstone(arn, self.now_ms)]);
-        self.append(arn.clone(), json, change, Effects::new(), Then::Nothing, out);
+        self.append(
+            arn.clone(),
+            json,
+            change,
+            Effects::new(),
+            Then::Nothing,
+            out,
+        );
     }
 
     /// An input that can't be used goes to the dead-letter topic; that it was refused, and why, is in the history.
-    fn reject(&mut self, cause: Cause, record: Option<Record>, reason: &str, out: &mut Vec<Action>) {
+    fn reject(
+        &mut self,
+        cause: Cause,
+        record: Option<Record>,
+        reason: &str,
+        out: &mut Vec<Action>,
+    ) {
         let (topic, offset) = match cause {
             Cause::Completions(offset) => (InputTopic::Completions, offset),
             Cause::Requests(offset) => (InputTopic::Requests, offset),
@@ -172,26 +254,64 @@ impl Owner {
         };
         let reason: Arc<str> = reason.into();
         let json = self.stray_json(cause, Arc::from(""), Vec::new(), Some(reason.clone()), None);
-        let outbound = Outbound::DeadLetter { topic, offset, record, reason };
-        let effects = vec![PendingEffect { task: None, outbound }];
-        self.append(Arc::from(""), json, Change::None, effects, Then::Nothing, out);
+        let outbound = Outbound::DeadLetter {
+            topic,
+            offset,
+            record,
+            reason,
+        };
+        let effects = vec![PendingEffect {
+            task: None,
+            outbound,
+        }];
+        self.append(
+            Arc::from(""),
+            json,
+            Change::None,
+            effects,
+            Then::Nothing,
+            out,
+        );
     }
 
     /// A completion that belongs to another partition is sent there (R12). One that is too large to be noted goes on as
     /// the small failure that it would become there (R9).
-    fn pass_on_completion(&mut self, partition: i32, cause: Cause, completion: Completion, out: &mut Vec<Action>) {
-        if self.pass_on(InputTopic::Completions, partition, cause.clone(), &completion, out) {
+    fn pass_on_completion(
+        &mut self,
+        partition: i32,
+        cause: Cause,
+        completion: Completion,
+        out: &mut Vec<Action>,
+    ) {
+        if self.pass_on(
+            InputTopic::Completions,
+            partition,
+            cause.clone(),
+            &completion,
+            out,
+        ) {
             return;
         }
         let failure = Failure {
             error: Some("States.DataLimitExceeded".into()),
-            cause: Some("The task's completion is too large to be passed on to its partition.".into()),
+            cause: Some(
+                "The task's completion is too large to be passed on to its partition.".into(),
+            ),
         };
-        let small = Completion { outcome: Outcome::Failed(failure), ..completion };
+        let small = Completion {
+            outcome: Outcome::Failed(failure),
+            ..completion
+        };
         self.pass_on(InputTopic::Completions, partition, cause, &small, out);
     }
 
-    fn pass_on_request(&mut self, partition: i32, cause: Cause, request: &Request, out: &mut Vec<Action>) {
+    fn pass_on_request(
+        &mut self,
+        partition: i32,
+        cause: Cause,
+        request: &Request,
+        out: &mut Vec<Action>,
+    ) {
         if !self.pass_on(InputTopic::Requests, partition, cause.clone(), request, out) {
             let reason = "too large to be passed on to its partition: produce it to the partition of its key (murmur2)";
             self.reject(cause, Some(request.to_record()), reason, out);
@@ -212,15 +332,37 @@ impl Owner {
         input.for_each_header(&mut |name, value| headers.push((name.into(), text(value))));
         let value = input.value().and_then(|v| Payload::from_bytes(&v).ok());
         let key = input.key().map_or_else(|| Arc::from(""), text);
-        let passed_on = PassedOn { topic, partition, key, headers, value };
-        let effects = vec![PendingEffect { task: None, outbound: pass_on(passed_on.clone()) }];
+        let passed_on = PassedOn {
+            topic,
+            partition,
+            key,
+            headers,
+            value,
+        };
+        let effects = vec![PendingEffect {
+            task: None,
+            outbound: pass_on(passed_on.clone()),
+        }];
         let seq_before = self.memory.seq;
-        let json = self.stray_json(cause, Arc::from(""), Vec::new(), None, Some(Box::new(passed_on)));
+        let json = self.stray_json(
+            cause,
+            Arc::from(""),
+            Vec::new(),
+            None,
+            Some(Box::new(passed_on)),
+        );
         if json.len() > self.settings.record_bytes_max && !self.without(9) {
             self.memory.seq = seq_before;
             return false;
         }
-        self.append(Arc::from(""), json, Change::None, effects, Then::Nothing, out);
+        self.append(
+            Arc::from(""),
+            json,
+            Change::None,
+            effects,
+            Then::Nothing,
+            out,
+        );
         true
     }
 
@@ -235,7 +377,17 @@ impl Owner {
         let seq = self.next_seq();
         self.memory.state.now_ms = self.now_ms;
         let (epoch, base, now) = (self.memory.epoch, self.memory.state.base, self.now_ms);
-        let record = Transition { epoch, seq, cause, now, execution, events, rejected, passed_on, base };
+        let record = Transition {
+            epoch,
+            seq,
+            cause,
+            now,
+            execution,
+            events,
+            rejected,
+            passed_on,
+            base,
+        };
         Bytes::from(HistoryRecord::Transition(record).to_json())
     }
 }

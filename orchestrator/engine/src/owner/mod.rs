@@ -59,26 +59,49 @@ impl Owner {
     /// An owner that owns nothing yet; it waits for [`Input::Assigned`].
     #[must_use]
     pub fn new(settings: Settings, definitions: Arc<dyn Definitions>) -> Self {
-        Self { settings, definitions, phase: Phase::Idle, memory: Memory::default(), last_id: 0, claims: 0, now_ms: 0 }
+        Self {
+            settings,
+            definitions,
+            phase: Phase::Idle,
+            memory: Memory::default(),
+            last_id: 0,
+            claims: 0,
+            now_ms: 0,
+        }
     }
 
     /// Takes one input at time `now_ms` (the clock's, milliseconds since the epoch) and adds to `out` what is to be
     /// done, in order.
     pub fn handle(&mut self, input: Input, now_ms: i64, out: &mut Vec<Action>) {
-        self.now_ms = if self.without(11) { now_ms } else { now_ms.max(self.memory.state.now_ms) };
+        self.now_ms = if self.without(11) {
+            now_ms
+        } else {
+            now_ms.max(self.memory.state.now_ms)
+        };
         match input {
             Input::Assigned => self.on_assigned(out),
             Input::Revoked => self.on_revoked(out),
             Input::Appended { id, result } => self.on_appended(id, result, now_ms, out),
             Input::Checkpoint(checkpoint) => self.on_checkpoint(checkpoint, out),
-            Input::History { read, records, last } => self.on_history(read, &records, last, out),
+            Input::History {
+                read,
+                records,
+                last,
+            } => self.on_history(read, &records, last, out),
             Input::HistoryFailed { read, reason } => self.on_history_failed(read, &reason, out),
             Input::HistoryEnd { next } => self.on_history_end(next, out),
-            Input::InputsOpened { completions_end, requests_end } => {
+            Input::InputsOpened {
+                completions_end,
+                requests_end,
+            } => {
                 self.on_inputs_opened(completions_end, requests_end, out);
             }
             Input::InputsOutOfRange { reason } => self.halt(reason, out),
-            Input::Record { topic, offset, record } => self.on_record(topic, offset, record, out),
+            Input::Record {
+                topic,
+                offset,
+                record,
+            } => self.on_record(topic, offset, record, out),
             Input::ReadUpTo { topic, next } => self.on_read_up_to(topic, next, out),
             Input::Call { id, call } => self.on_call(id, call, out),
             Input::Sent { id, result } => self.on_sent(id, result, out),

@@ -20,7 +20,9 @@ pub fn outbound_of(
 ) -> Option<Outbound> {
     match effect {
         Effect::Command(task) => Some(command(arn, started, task, settings)),
-        Effect::Cancel { task } => Some(Outbound::Control(Control::Cancelled(TaskToken::new(arn, task)))),
+        Effect::Cancel { task } => Some(Outbound::Control(Control::Cancelled(TaskToken::new(
+            arn, task,
+        )))),
         Effect::Closed(closing) => started.reply_to.clone().map(|to| Outbound::Closed {
             to,
             closed: Box::new(ExecutionClosed {
@@ -35,7 +37,10 @@ pub fn outbound_of(
 }
 
 fn command(arn: &Arc<str>, started: &Started, task: TaskCommand, settings: &Settings) -> Outbound {
-    let traceparent = started.traceparent.as_deref().and_then(|parent| child_of(parent, arn, task.task));
+    let traceparent = started
+        .traceparent
+        .as_deref()
+        .and_then(|parent| child_of(parent, arn, task.task));
     Outbound::Command {
         queue: task.queue,
         command: Box::new(Command {
@@ -63,6 +68,8 @@ fn child_of(parent: &str, arn: &str, task: u64) -> Option<Arc<str>> {
     }
     // The ARN's last characters tell executions apart; FNV-1a spreads them over the span id.
     let seed = 0xcbf2_9ce4_8422_2325 ^ task.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let span = arn.bytes().rev().take(40).fold(seed, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let span = arn.bytes().rev().take(40).fold(seed, |h: u64, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
     Some(format!("{}{:016x}{}", &parent[..36], span.max(1), &parent[52..]).into())
 }

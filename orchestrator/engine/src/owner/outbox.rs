@@ -70,21 +70,31 @@ impl Owner {
         for effect in effects {
             let id = self.fresh_id();
             self.memory.outbox.add(id, offset, effect.task);
-            out.push(Action::Send { id, outbound: effect.outbound });
+            out.push(Action::Send {
+                id,
+                outbound: effect.outbound,
+            });
         }
     }
 
     /// Sends what the fold found unmarked, but for tasks that have closed since.
     pub(super) fn send_pending(&mut self, out: &mut Vec<Action>) {
         for (offset, effects) in std::mem::take(&mut self.memory.pending) {
-            let open: Effects = effects.into_iter().filter(|effect| self.is_wanted(effect)).collect();
+            let open: Effects = effects
+                .into_iter()
+                .filter(|effect| self.is_wanted(effect))
+                .collect();
             self.send_effects(offset, open, out);
         }
     }
 
     fn is_wanted(&self, effect: &PendingEffect) -> bool {
         effect.task.as_ref().is_none_or(|(execution, task)| {
-            self.memory.state.executions.get(execution).is_some_and(|slot| slot.execution.is_open(*task))
+            self.memory
+                .state
+                .executions
+                .get(execution)
+                .is_some_and(|slot| slot.execution.is_open(*task))
         })
     }
 
@@ -98,12 +108,25 @@ impl Owner {
             (Err(reason), Some((execution, task))) => {
                 let failure = Failure {
                     error: Some("Baton.CommandNotSent".into()),
-                    cause: Some(format!("The task's command could not be sent to its queue: {reason}").into()),
+                    cause: Some(
+                        format!("The task's command could not be sent to its queue: {reason}")
+                            .into(),
+                    ),
                 };
-                self.step(&execution, Stimulus::TaskFailed { task, failure }, Cause::Timer, None, out);
+                self.step(
+                    &execution,
+                    Stimulus::TaskFailed { task, failure },
+                    Cause::Timer,
+                    None,
+                    out,
+                );
             }
             (Err(reason), None) => {
-                tracing::error!(partition = self.settings.partition, reason, "a record could not be sent and is given up");
+                tracing::error!(
+                    partition = self.settings.partition,
+                    reason,
+                    "a record could not be sent and is given up"
+                );
             }
         }
         self.mark_if_due(out);
@@ -120,7 +143,11 @@ impl Owner {
             return;
         }
         // Without R10 the mark runs ahead of what the topics acknowledged.
-        let first = if self.without(10) { None } else { self.memory.outbox.first_offset() };
+        let first = if self.without(10) {
+            None
+        } else {
+            self.memory.outbox.first_offset()
+        };
         let upto = first.unwrap_or(self.memory.next_offset) - 1;
         if upto <= self.memory.state.mark {
             return;
@@ -131,7 +158,13 @@ impl Owner {
         self.memory.state.mark = upto;
         let seq = self.next_seq();
         let positions = self.memory.state.positions.clone();
-        let record = HistoryRecord::Mark { epoch: self.memory.epoch, seq, upto, base: self.memory.state.base, positions };
+        let record = HistoryRecord::Mark {
+            epoch: self.memory.epoch,
+            seq,
+            upto,
+            base: self.memory.state.base,
+            positions,
+        };
         self.append_bare(record, super::memory::Then::Nothing, out);
     }
 }

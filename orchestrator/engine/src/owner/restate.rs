@@ -34,7 +34,10 @@ impl Owner {
     /// Begins a restatement when enough was appended since the last one.
     pub(super) fn restate_if_due(&mut self, out: &mut Vec<Action>) {
         let idle = self.memory.restating.is_none() && self.memory.verify.is_none();
-        if idle && self.may_append() && self.memory.since_base >= self.settings.restate_every_records {
+        if idle
+            && self.may_append()
+            && self.memory.since_base >= self.settings.restate_every_records
+        {
             let id = self.fresh_id();
             self.memory.reclaim = Some(id);
             out.push(self.claim_record(id));
@@ -50,7 +53,11 @@ impl Owner {
         let contiguous = *offset == self.memory.next_offset && self.memory.in_flight.is_empty();
         if !contiguous && !self.without(4) {
             // Something else stands in between: only a fold can tell what counts.
-            self.lose("the claim of a restatement is not where it was expected", true, out);
+            self.lose(
+                "the claim of a restatement is not where it was expected",
+                true,
+                out,
+            );
             return;
         }
         self.memory.reclaim = None;
@@ -62,8 +69,12 @@ impl Owner {
         let mut executions: Vec<Arc<str>> = self.memory.state.executions.keys().cloned().collect();
         executions.sort();
         let names = self.memory.state.names.all().into();
-        self.memory.restating =
-            Some(Restating { claim: *offset, executions: executions.into(), names, completed: false });
+        self.memory.restating = Some(Restating {
+            claim: *offset,
+            executions: executions.into(),
+            names,
+            completed: false,
+        });
         self.release_held(out);
         self.continue_restating(out);
     }
@@ -71,7 +82,11 @@ impl Owner {
     /// Whether a tick would get the restatement on.
     pub(super) fn restating_can_go_on(&self) -> bool {
         let room = self.memory.in_flight.len() < RESTATE_BATCH * 2;
-        room && self.memory.restating.as_ref().is_some_and(|r| !r.executions.is_empty() || !r.names.is_empty())
+        room && self
+            .memory
+            .restating
+            .as_ref()
+            .is_some_and(|r| !r.executions.is_empty() || !r.names.is_empty())
     }
 
     /// States some more of what is live.
@@ -80,7 +95,9 @@ impl Owner {
             return;
         }
         for _ in 0..RESTATE_BATCH {
-            let Some(restating) = &mut self.memory.restating else { return };
+            let Some(restating) = &mut self.memory.restating else {
+                return;
+            };
             if self.memory.in_flight.len() >= RESTATE_BATCH * 2 {
                 return;
             }
@@ -99,32 +116,55 @@ impl Owner {
 
     /// Appends the closing record once nothing before the claim is outstanding.
     fn complete_restating(&mut self, out: &mut Vec<Action>) {
-        let Some(restating) = &mut self.memory.restating else { return };
+        let Some(restating) = &mut self.memory.restating else {
+            return;
+        };
         let claim = restating.claim;
-        let done = restating.executions.is_empty() && restating.names.is_empty() && !restating.completed;
-        let settled = self.memory.outbox.first_offset().is_none_or(|first| first >= claim);
+        let done =
+            restating.executions.is_empty() && restating.names.is_empty() && !restating.completed;
+        let settled = self
+            .memory
+            .outbox
+            .first_offset()
+            .is_none_or(|first| first >= claim);
         if done && (settled || self.settings.without.rule[10]) {
             restating.completed = true;
             let positions = self.memory.state.positions.clone();
-            let state = Restated::Complete { positions, now: self.now_ms };
+            let state = Restated::Complete {
+                positions,
+                now: self.now_ms,
+            };
             self.append_restated(state, Then::Rebase, out);
         }
     }
 
     /// States one execution, if the present restatement hasn't yet.
     pub(super) fn restate_before_touch(&mut self, arn: &Arc<str>, out: &mut Vec<Action>) {
-        let Some(claim) = self.memory.restating.as_ref().map(|r| r.claim) else { return };
+        let Some(claim) = self.memory.restating.as_ref().map(|r| r.claim) else {
+            return;
+        };
         if self.without(14) {
             return;
         }
-        let Some(slot) = self.memory.state.executions.get_mut(arn) else { return };
+        let Some(slot) = self.memory.state.executions.get_mut(arn) else {
+            return;
+        };
         if slot.restated >= claim {
             return;
         }
         slot.restated = claim;
-        let transitions = steps_of(&slot.records).into_iter().map(|(now, events)| Step { now, events }).collect();
-        let json =
-            self.append_restated(Restated::Execution { execution: arn.clone(), transitions }, Then::Nothing, out);
+        let transitions = steps_of(&slot.records)
+            .into_iter()
+            .map(|(now, events)| Step { now, events })
+            .collect();
+        let json = self.append_restated(
+            Restated::Execution {
+                execution: arn.clone(),
+                transitions,
+            },
+            Then::Nothing,
+            out,
+        );
         if let Some(slot) = self.memory.state.executions.get_mut(arn) {
             slot.records = vec![json];
         }
@@ -136,14 +176,23 @@ impl Owner {
             Restated::Execution { execution, .. } => execution.clone(),
             Restated::Names(_) | Restated::Complete { .. } => Arc::from(""),
         };
-        let json = Bytes::from(HistoryRecord::Restatement { epoch: self.memory.epoch, seq, state }.to_json());
+        let json = Bytes::from(
+            HistoryRecord::Restatement {
+                epoch: self.memory.epoch,
+                seq,
+                state,
+            }
+            .to_json(),
+        );
         self.append(key, json.clone(), Change::None, Effects::new(), then, out);
         json
     }
 
     /// The restatement is effective: readers may begin at its claim, and what is older than the retention may go.
     pub(super) fn rebased(&mut self, applied: &mut Applied, out: &mut Vec<Action>) {
-        let Some(restating) = self.memory.restating.take() else { return };
+        let Some(restating) = self.memory.restating.take() else {
+            return;
+        };
         self.memory.state.base = Some(restating.claim);
         applied.base = Some(restating.claim);
         self.memory.since_base = 0;

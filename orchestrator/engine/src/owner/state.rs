@@ -103,7 +103,13 @@ impl Names {
     pub fn extend(&mut self, closed: &[Closed]) {
         for name in closed {
             if let Ok(hash) = u128::from_str_radix(&name.arn_hash, 16) {
-                self.insert(hash, Name { start_hash: name.start_hash, closed_ms: name.closed_ms });
+                self.insert(
+                    hash,
+                    Name {
+                        start_hash: name.start_hash,
+                        closed_ms: name.closed_ms,
+                    },
+                );
             }
         }
     }
@@ -113,7 +119,9 @@ impl Names {
 pub fn start_hash(machine: &str, input: &Payload) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let bytes = machine.bytes().chain([0]).chain(input.as_str().bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    })
 }
 
 /// The settings of a start that every reader finds again in the first event.

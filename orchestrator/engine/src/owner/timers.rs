@@ -50,10 +50,16 @@ impl Owner {
 
     /// Fires what is due.
     fn fire(&mut self, out: &mut Vec<Action>) {
-        let heartbeats_since_ms = if self.without(11) { 0 } else { self.memory.claimed_ms };
+        let heartbeats_since_ms = if self.without(11) {
+            0
+        } else {
+            self.memory.claimed_ms
+        };
         for _ in 0..FIRED_PER_TICK_MAX {
             let full = self.memory.in_flight.len() >= self.settings.in_flight_max;
-            let Some((due_ms, arn)) = self.memory.timers.first().cloned() else { return };
+            let Some((due_ms, arn)) = self.memory.timers.first().cloned() else {
+                return;
+            };
             if due_ms > self.now_ms || full || !self.may_append() {
                 return;
             }
@@ -61,13 +67,23 @@ impl Owner {
             if let Some(slot) = self.memory.state.executions.get_mut(&arn) {
                 slot.due_ms = None;
             }
-            self.step(&arn, Stimulus::Tick { heartbeats_since_ms }, Cause::Timer, None, out);
+            self.step(
+                &arn,
+                Stimulus::Tick {
+                    heartbeats_since_ms,
+                },
+                Cause::Timer,
+                None,
+                out,
+            );
         }
     }
 
     /// Looks whether somebody else wrote to the own history, when no acknowledgement would tell (R5).
     fn look_at_end(&mut self, out: &mut Vec<Action>) {
-        let idle = self.memory.in_flight.is_empty() && self.memory.verify.is_none() && self.memory.reclaim.is_none();
+        let idle = self.memory.in_flight.is_empty()
+            && self.memory.verify.is_none()
+            && self.memory.reclaim.is_none();
         if idle && self.now_ms - self.memory.looked_ms >= TAIL_EVERY_MS && !self.without(5) {
             self.memory.looked_ms = self.now_ms;
             self.memory.looked_at = Some(self.memory.next_offset);
@@ -89,7 +105,15 @@ impl Owner {
             let commands = slot.execution.open_commands().into_iter();
             let effects: Effects = commands
                 .filter(|c| turns(to_ms, c.scheduled_ms) > turns(from_ms, c.scheduled_ms))
-                .filter_map(|c| pending_effect(arn, &slot.execution, Effect::Command(c), to_ms, &self.settings))
+                .filter_map(|c| {
+                    pending_effect(
+                        arn,
+                        &slot.execution,
+                        Effect::Command(c),
+                        to_ms,
+                        &self.settings,
+                    )
+                })
                 .collect();
             if !effects.is_empty() {
                 due.push((arn.clone(), effects));
@@ -104,6 +128,9 @@ impl Owner {
     }
 
     fn expire_names(&mut self) {
-        self.memory.state.names.expire(self.now_ms - self.settings.names_kept_ms);
+        self.memory
+            .state
+            .names
+            .expire(self.now_ms - self.settings.names_kept_ms);
     }
 }
