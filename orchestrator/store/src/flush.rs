@@ -1,0 +1,155 @@
+//! Writing a window: one fjall batch per partition, its checkpoint included.
+//!
+//! Owns: the generations, the batches and their order; `put` knows which keys an execution touches. Runs on the writer thread alone, so what it reads stays true
+//! until it writes.
+
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::keys::{self, Generation};
+use crate::meta::{self, Life};
+use crate::put::Writing;
+use crate::values::{Taken, status_byte};
+use crate::window::{Delta, PartitionWindow, Window};
+use baton_machine::Status;
+use baton_schemas::history::Closed;
+use fjall::OwnedWriteBatch;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Writes windows and keeps what must be known to do so.
+pub struct Flusher {
+    db: Db,
+    lives: BTreeMap<i32, Life>,
+    next: Generation,
+    /// Open executions on disk, per generation.
+    open: BTreeMap<Generation, u64>,
+}
+
+impl Flusher {
+    /// Reads what the store contains.
+    ///
+    /// # Errors
+    /// What reading the database gives.
+    pub fn new(db: Db) -> Result<Self, StoreError> {
+        let lives = meta::lives(&db.snapshot(), &db.meta)?;
+        let next = meta::next_generation(&db.meta)?;
+        let mut open = BTreeMap::new();
+        for life in lives.values() {
+            let prefix = keys::status_prefix(life.generation, status_byte(Status::Running));
+            let mut count = 0;
+            for entry in db.by_status.prefix(prefix) {
+                entry.key()?;
+                count += 1;
+            }
+            open.insert(life.generation, count);
+        }
+        Ok(Self {
+            db,
+            lives,
+            next,
+            open,
+        })
+    }
+
+    /// Open executions on disk.
+    pub fn open_executions(&self) -> u64 {
+        self.open.values().sum()
+    }
+
+    /// Where each partition stands on disk.
+    pub fn offsets(&self) -> BTreeMap<i32, i64> {
+        self.lives
+            .iter()
+            .filter_map(|(p, life)| Some((*p, life.at.as_ref()?.offset)))
+            .collect()
+    }
+
+    /// Writes everything in `window`.
+    ///
+    /// # Errors
+    /// What the database gives; partitions before the one that failed are written.
+    pub fn write(&mut self, window: &Window) -> Result<(), StoreError> {
+        window
+            .partitions
+            .iter()
+            .try_for_each(|(&partition, content)| self.write_partition(partition, content))
+    }
+
+    fn write_partition(
+        &mut self,
+        partition: i32,
+        content: &PartitionWindow,
+    ) -> Result<(), StoreError> {
+        let mut batch = self.db.database.batch();
+        let life = self.life(&mut batch, partition, content);
+        let mut writing = Writing::new(&self.db, &mut batch, life.generation);
+        for (arn, delta) in &content.superseded {
+            writing.superseded(arn, delta)?;
+        }
+        for (arn, delta) in in_order(content) {
+            writing.newest(arn, delta)?;
+        }
+        let opened = writing.opened();
+        for (hash, taken) in distinct(&content.names) {
+            batch.insert(
+                &self.db.names,
+                keys::hashed(life.generation, hash),
+                taken.encode(),
+            );
+        }
+        meta::put_life(&mut batch, &self.db.meta, partition, &life);
+        batch.commit()?;
+        let open = self.open.entry(life.generation).or_default();
+        *open = open.saturating_add_signed(opened);
+        if let Some(before) = self.lives.insert(partition, life.clone())
+            && before.generation != life.generation
+        {
+            self.open.remove(&before.generation);
+        }
+        Ok(())
+    }
+
+    /// Where the partition stands after `content`, under a new generation if it was forgotten.
+    fn life(
+        &mut self,
+        batch: &mut OwnedWriteBatch,
+        partition: i32,
+        content: &PartitionWindow,
+    ) -> Life {
+        let before = self.lives.get(&partition);
+        let at = content.at.clone();
+        match before {
+            Some(before) if !content.reset => {
+                return Life {
+                    generation: before.generation,
+                    at: at.or_else(|| before.at.clone()),
+                };
+            }
+            Some(before) => meta::put_dead(batch, &self.db.meta, before.generation),
+            None => {}
+        }
+        let generation = self.next;
+        self.next += 1;
+        meta::put_next_generation(batch, &self.db.meta, self.next);
+        Life { generation, at }
+    }
+}
+
+/// Executions in the order of their starts, which is the order of most keys.
+fn in_order(content: &PartitionWindow) -> Vec<(&Arc<str>, &Delta)> {
+    let mut deltas: Vec<_> = content.deltas.iter().collect();
+    deltas.sort_unstable_by_key(|(_, delta)| delta.start_ms);
+    deltas
+}
+
+/// The last fact stated of each name.
+fn distinct(names: &[Closed]) -> BTreeMap<u128, Taken> {
+    let parsed = names.iter().filter_map(|name| {
+        let hash = u128::from_str_radix(&name.arn_hash, 16);
+        if hash.is_err() {
+            tracing::warn!(name.hash = %name.arn_hash, "a taken name is not a hash and is left out of the store");
+        }
+        Some((hash.ok()?, Taken { start_hash: name.start_hash, closed_ms: name.closed_ms }))
+    });
+    parsed.collect()
+}

@@ -1,0 +1,167 @@
+//! Which keys one execution's changes touch.
+//!
+//! Owns: the puts of a [`Delta`]. One that starts and succeeds within a window is four: its history, its facts by
+//! start and by machine, and its place by ARN.
+
+use crate::chunk;
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::keys::{self, Generation};
+use crate::values::{Facts, Place, status_byte};
+use crate::window::Delta;
+use baton_machine::Status;
+use baton_schemas::arn::{arn_hash, machine_of};
+use fjall::OwnedWriteBatch;
+
+/// A batch of one partition being filled.
+pub struct Writing<'a> {
+    db: &'a Db,
+    batch: &'a mut OwnedWriteBatch,
+    generation: Generation,
+    chunks: Vec<(i64, Vec<u8>)>,
+    opened: i64,
+}
+
+impl<'a> Writing<'a> {
+    /// Begins.
+    pub fn new(db: &'a Db, batch: &'a mut OwnedWriteBatch, generation: Generation) -> Self {
+        Self {
+            db,
+            batch,
+            generation,
+            chunks: Vec::new(),
+            opened: 0,
+        }
+    }
+
+    /// By how many the open executions on disk change.
+    pub fn opened(&self) -> i64 {
+        self.opened
+    }
+
+    /// Adds the changes of an execution.
+    ///
+    /// # Errors
+    /// What reading the database gives.
+    pub fn newest(&mut self, arn: &str, delta: &Delta) -> Result<(), StoreError> {
+        let hash = arn_hash(arn);
+        if let Some(facts) = self.delta(arn, hash, delta)? {
+            let place = facts.place(delta.start_ms);
+            self.batch.insert(
+                &self.db.by_arn,
+                keys::hashed(self.generation, hash),
+                place.encode(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Adds the changes of an execution whose ARN a later one of this batch has taken.
+    ///
+    /// # Errors
+    /// What reading the database gives.
+    pub fn superseded(&mut self, arn: &str, delta: &Delta) -> Result<(), StoreError> {
+        self.delta(arn, arn_hash(arn), delta).map(|_| ())
+    }
+
+    /// Everything but the place by ARN; the facts if they changed.
+    fn delta(&mut self, arn: &str, hash: u128, delta: &Delta) -> Result<Option<Facts>, StoreError> {
+        let known = delta.restated.is_some() && self.knows(hash, delta.start_ms)?;
+        let start = delta.start(known);
+        let is_new = start.is_some();
+        self.history(hash, delta, known)?;
+        let mut facts = match start {
+            Some(opened) => Facts {
+                generation: self.generation,
+                status: Status::Running,
+                stop_ms: None,
+                revision: opened.revision,
+                start_hash: opened.start_hash,
+                machine: opened.machine.clone(),
+            },
+            None if delta.closed.is_some() => self.running(arn, delta.start_ms)?,
+            None => return Ok(None),
+        };
+        if let Some(closed) = &delta.closed {
+            facts.status = closed.status;
+            facts.stop_ms = Some(closed.stop_ms);
+        }
+        self.facts(arn, delta.start_ms, &facts, is_new);
+        Ok(Some(facts))
+    }
+
+    /// Writes the facts; `is_new` says that there are none on disk.
+    fn facts(&mut self, arn: &str, start_ms: i64, facts: &Facts, is_new: bool) {
+        let value = facts.encode();
+        if facts.status != Status::Succeeded {
+            let key = self.by_status(facts.status, arn, start_ms);
+            self.batch.insert(&self.db.by_status, key, value.as_slice());
+        }
+        if facts.status == Status::Running {
+            self.opened += i64::from(is_new);
+        } else if !is_new {
+            let key = self.by_status(Status::Running, arn, start_ms);
+            self.batch.remove(&self.db.by_status, key);
+            self.opened -= 1;
+        }
+        let by_machine = keys::listed(keys::machine_prefix(&facts.machine), start_ms, arn);
+        self.batch
+            .insert(&self.db.by_machine, by_machine, value.as_slice());
+        self.batch.insert(
+            &self.db.summaries,
+            keys::listed(Vec::new(), start_ms, arn),
+            value,
+        );
+    }
+
+    fn history(&mut self, hash: u128, delta: &Delta, known: bool) -> Result<(), StoreError> {
+        let prefix = keys::chunk_prefix(delta.start_ms, hash, self.generation);
+        if delta.restated.is_some() && delta.opened.is_none() && !known {
+            for entry in self.db.chunks.prefix(prefix) {
+                self.batch.remove(&self.db.chunks, entry.key()?);
+            }
+        }
+        chunk::encode(delta.history(known), &mut self.chunks);
+        for (first, value) in self.chunks.drain(..) {
+            self.batch
+                .insert(&self.db.chunks, keys::chunk(prefix, first), value);
+        }
+        Ok(())
+    }
+
+    /// Whether this very execution is on disk.
+    fn knows(&self, hash: u128, start_ms: i64) -> Result<bool, StoreError> {
+        let Some(value) = self.db.by_arn.get(keys::hashed(self.generation, hash))? else {
+            return Ok(false);
+        };
+        Ok(Place::decode(&value)?.start_ms == start_ms)
+    }
+
+    /// Facts of an open execution on disk. One whose start the store never saw is made up from its ARN, so that what
+    /// is known of it can be found.
+    fn running(&self, arn: &str, start_ms: i64) -> Result<Facts, StoreError> {
+        if let Some(value) =
+            self.db
+                .by_status
+                .get(self.by_status(Status::Running, arn, start_ms))?
+        {
+            return Facts::decode(&value);
+        }
+        Ok(Facts {
+            generation: self.generation,
+            status: Status::Running,
+            stop_ms: None,
+            revision: 0,
+            start_hash: 0,
+            machine: machine_of(arn).unwrap_or_else(|| "".into()),
+        })
+    }
+
+    fn by_status(&self, status: Status, arn: &str, start_ms: i64) -> Vec<u8> {
+        keys::listed(
+            keys::status_prefix(self.generation, status_byte(status)),
+            start_ms,
+            arn,
+        )
+    }
+}

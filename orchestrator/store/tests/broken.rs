@@ -1,0 +1,101 @@
+//! What can't be read is set aside, and the store begins anew.
+
+mod support;
+
+use baton_engine::views::{Checkpoints, ListQuery, Views};
+use baton_store::{Store, StoreError};
+use std::path::{Path, PathBuf};
+use support::{Histories, keeps_all, open};
+
+fn filled(path: &Path) {
+    let (store, mut writer) = open(path);
+    let mut histories = Histories::new(1, 1, 40);
+    writer.apply((0..500).map(|_| histories.next()).collect());
+    store.flush().unwrap();
+    assert!(store.load(0).is_some());
+}
+
+fn assert_begun_anew(path: &Path, aside: &str) {
+    let (store, _writer) = open(path);
+    assert!(store.load(0).is_none());
+    assert!(
+        store
+            .list(&ListQuery {
+                limit: 9,
+                ..ListQuery::default()
+            })
+            .executions
+            .is_empty()
+    );
+    let aside = path.with_file_name(format!("store{aside}"));
+    assert!(aside.is_dir(), "{} is not there", aside.display());
+}
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn garbage_in_every_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    for n in 1..=2 {
+        filled(&path);
+        files(&path)
+            .iter()
+            .for_each(|file| std::fs::write(file, b"not what it was").unwrap());
+        assert_begun_anew(&path, &format!(".set-aside-{n}"));
+    }
+}
+
+#[test]
+fn each_file_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = dir.path().join("sample");
+    filled(&sample);
+    let names: Vec<_> = files(&sample)
+        .iter()
+        .map(|file| file.strip_prefix(&sample).unwrap().to_owned())
+        .collect();
+    for (n, name) in names.iter().enumerate() {
+        let path = dir.path().join(n.to_string()).join("store");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        filled(&path);
+        std::fs::remove_file(path.join(name)).unwrap();
+        // Whatever it was, there is a store afterwards: the old one if it didn't need the file, or a new one.
+        let (store, mut writer) = open(&path);
+        writer.reset(0);
+        let mut histories = Histories::new(2, 1, 40);
+        writer.apply((0..50).map(|_| histories.next()).collect());
+        assert!(store.load(0).is_some(), "without {}", name.display());
+    }
+}
+
+#[test]
+fn a_store_half_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    std::fs::create_dir_all(&path).unwrap();
+    std::fs::write(path.join("0.jnl"), b"").unwrap();
+    assert_begun_anew(&path, ".set-aside-1");
+}
+
+#[test]
+fn a_store_in_use_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let _open = open(&path);
+    let second = Store::open(&path, keeps_all()).map(|_| ());
+    assert!(matches!(second, Err(StoreError::InUse(_))), "{second:?}");
+}
