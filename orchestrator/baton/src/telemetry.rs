@@ -5,12 +5,15 @@ use crate::config::Error;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
+/// The local store's engine reports its daily work as news.
+const FILTER_DEFAULT: &str = "info,lsm_tree=warn,fjall=warn";
+
 /// Starts logging to standard error. Called once.
 ///
 /// # Errors
 /// When the filter can't be read.
 pub fn start(format: LogFormat, filter: Option<&str>) -> Result<(), Error> {
-    let filter = filter.unwrap_or("info");
+    let filter = filter.unwrap_or(FILTER_DEFAULT);
     let filter =
         EnvFilter::try_new(filter).map_err(|e| Error(format!("log filter {filter:?}: {e}")))?;
     let logs = tracing_subscriber::fmt()

@@ -131,11 +131,7 @@ pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
     let mut answer = ListAnswer::default();
     for _ in 0..limits::LIST_ROUNDS_MAX {
         let page = parts.views.list(&query);
-        query.after = page
-            .executions
-            .last()
-            .map(|last| (last.start_ms, last.execution.clone()));
-        let more = page.more && query.after.is_some();
+        query.after = page.next.filter(|_| page.more);
         for summary in page.executions {
             if answer.executions.len() == request.limit {
                 return with_next(answer);
@@ -145,7 +141,7 @@ pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
                 answer.executions.push(listed(summary));
             }
         }
-        if !more {
+        if query.after.is_none() {
             return answer;
         }
         if answer.executions.len() == request.limit {

@@ -50,10 +50,8 @@ pub fn queues_of(program: &Program, definition: &str) -> BTreeSet<Arc<str>> {
             }
         }
     }
-    if by_parameters {
-        if let Ok(value) = serde_json::from_str(definition) {
-            functions(&value, &mut queues);
-        }
+    if by_parameters && let Ok(value) = serde_json::from_str(definition) {
+        functions(&value, &mut queues);
     }
     queues
 }

@@ -96,10 +96,13 @@ impl RegistryWriter for FakeLog {
     }
 }
 
+/// An execution's summary and history records.
+type Kept = (Summary, Vec<Bytes>);
+
 /// Views that hold what a test puts there.
 #[derive(Default)]
 pub struct FakeViews {
-    pub executions: Mutex<BTreeMap<Arc<str>, (Summary, Vec<Bytes>)>>,
+    executions: Mutex<BTreeMap<Arc<str>, Kept>>,
 }
 
 impl Views for FakeViews {
@@ -130,9 +133,11 @@ impl Views for FakeViews {
         });
         let more = found.len() > query.limit;
         found.truncate(query.limit);
+        let last = found.last().map(|s| (s.start_ms, s.execution.clone()));
         ListPage {
             executions: found,
             more,
+            next: last.filter(|_| more),
         }
     }
 }
