@@ -144,10 +144,11 @@ def test_heartbeats_keep_a_task_alive_and_their_end_ends_it(sfn, worker, name):
 
     until("the task to outlive its heartbeat interval", old_enough, 20, every_s=0.3)
     closed = wait_closed(sfn, arn)
-    assert (closed["status"], closed["error"]) == ("FAILED", "States.HeartbeatTimeout")
+    # So AWS records it, though its documentation knows States.HeartbeatTimeout too.
+    assert (closed["status"], closed["error"]) == ("FAILED", "States.Timeout")
     timed_out = history(sfn, arn)[-2]
     assert timed_out["type"] == "TaskTimedOut"
-    assert (timed_out["timestamp"] - scheduled["timestamp"]).total_seconds() > 4.5
+    assert 4.5 < (timed_out["timestamp"] - scheduled["timestamp"]).total_seconds() < 30, "the heartbeat's end, not the task's"
 
 
 def test_a_machine_as_a_whole_times_out(sfn, worker, name):

@@ -68,7 +68,10 @@ class Tail:
         self.topic = topic
         self.seen = []
         self.consumer = _consumer(kafka, "tests.tail")
-        self.consumer.assign(_positions(self.consumer, topic, beginning))
+        begin = _positions(self.consumer, topic, beginning)
+        # A consumer has no position before its first record.
+        self.next = {partition.partition: partition.offset for partition in begin}
+        self.consumer.assign(begin)
 
     def poll(self, timeout_s=0.1):
         """Takes what is there; returns all records seen so far."""
@@ -92,8 +95,9 @@ class Tail:
 
         def there():
             self.poll()
-            positions = self.consumer.position(self.consumer.assignment())
-            return all(p.offset >= ends[p.partition] or ends[p.partition] == 0 for p in positions)
+            for position in self.consumer.position(self.consumer.assignment()):
+                self.next[position.partition] = max(self.next[position.partition], position.offset)
+            return all(self.next[partition] >= end for partition, end in ends.items())
 
         until(f"the end of {self.topic}", there, timeout_s)
         return self.seen
