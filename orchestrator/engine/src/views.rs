@@ -98,11 +98,14 @@ pub struct Checkpoint {
     /// Where a reader without store begins.
     pub base: Option<i64>,
     /// Open executions, and closed ones whose closing offset lies beyond `mark` (their effects may have to be sent
-    /// again): `(offset, history record in JSON)` of each, oldest first.
-    pub open: Vec<(Arc<str>, Vec<(i64, Bytes)>)>,
+    /// again).
+    pub open: Vec<ExecutionRecords>,
     /// Closed executions whose names are taken.
     pub closed: Vec<Closed>,
 }
+
+/// An execution's ARN and its history records, oldest first: `(offset, history record in JSON)` of each.
+pub type ExecutionRecords = (Arc<str>, Vec<(i64, Bytes)>);
 
 /// Takes what became effective. Must not block for long: it is called by the thread that drives the owners.
 pub trait ViewWriter: Send {

@@ -15,11 +15,14 @@ use std::sync::Arc;
 /// Effects of one record.
 pub type Effects = Vec<PendingEffect>;
 
+/// `(ARN, event id)` of the task that a command is for.
+type TaskKey = (Arc<str>, u64);
+
 /// An effect and the task it is for, if any.
 #[derive(Clone, Debug)]
 pub struct PendingEffect {
-    /// `(ARN, event id)` of the task that a command is for.
-    pub task: Option<(Arc<str>, u64)>,
+    /// Set if it is a command.
+    pub task: Option<TaskKey>,
     /// What to send.
     pub outbound: Outbound,
 }
@@ -30,7 +33,7 @@ pub struct Outbox {
     /// Number of unacknowledged effects by history offset.
     by_offset: BTreeMap<i64, usize>,
     /// Sends by id: history offset, and the task if it is a command.
-    sends: FxHashMap<u64, (i64, Option<(Arc<str>, u64)>)>,
+    sends: FxHashMap<u64, (i64, Option<TaskKey>)>,
 }
 
 impl Outbox {
@@ -47,12 +50,12 @@ impl Outbox {
         self.by_offset.keys().next().copied()
     }
 
-    fn add(&mut self, id: u64, offset: i64, task: Option<(Arc<str>, u64)>) {
+    fn add(&mut self, id: u64, offset: i64, task: Option<TaskKey>) {
         *self.by_offset.entry(offset).or_insert(0) += 1;
         self.sends.insert(id, (offset, task));
     }
 
-    fn remove(&mut self, id: u64) -> Option<Option<(Arc<str>, u64)>> {
+    fn remove(&mut self, id: u64) -> Option<Option<TaskKey>> {
         let (offset, task) = self.sends.remove(&id)?;
         if let Some(count) = self.by_offset.get_mut(&offset) {
             *count -= 1;
