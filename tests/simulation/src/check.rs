@@ -158,17 +158,6 @@ impl Fold {
             .collect()
     }
 
-    /// The highest input offset applied of a topic, plus one.
-    #[must_use]
-    pub fn applied_through(&self, completions: bool) -> i64 {
-        self.causes
-            .iter()
-            .filter(|(c, _)| *c == completions)
-            .map(|(_, at)| at + 1)
-            .max()
-            .unwrap_or(0)
-    }
-
     fn fail(&mut self, what: String) {
         self.broken.get_or_insert(what);
     }

@@ -12,8 +12,6 @@ pub struct HistoryLog {
     pub start: i64,
     /// What an independent reader makes of it, kept up with every append.
     pub fold: Fold,
-    /// Largest record the broker takes, bytes.
-    pub record_bytes_max: usize,
 }
 
 impl HistoryLog {

@@ -1,7 +1,7 @@
 //! One run: faults for a while, then peace until everything has ended; then the checks.
 
 use crate::log::{HistoryLog, InputLog};
-use crate::node::{NODES, Node, PARTITIONS, RECORD_BYTES_MAX, Seat, Setup};
+use crate::node::{NODES, Node, PARTITIONS, Seat, Setup};
 use crate::programs::Programs;
 use crate::rng::Rng;
 use crate::world::{Caller, World};
@@ -79,7 +79,6 @@ fn begin(seed: u64, without: usize, programs: &Arc<Programs>, trace: bool) -> Wo
         records: Vec::new(),
         start: 0,
         fold: Default::default(),
-        record_bytes_max: RECORD_BYTES_MAX,
     };
     let inputs = || {
         (0..PARTITIONS)
