@@ -11,7 +11,7 @@ fn filled(path: &Path) {
     let (store, mut writer) = open(path);
     let mut histories = Histories::new(1, 1, 40);
     writer.apply((0..500).map(|_| histories.next()).collect());
-    store.flush().unwrap();
+    store.flush().expect("what was applied can be written");
     assert!(store.load(0).is_some());
 }
 
@@ -33,8 +33,8 @@ fn assert_begun_anew(path: &Path, aside: &str) {
 
 fn files(path: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+        .expect("the store is a directory")
+        .map(|entry| entry.expect("nobody else writes to it").path());
     entries
         .flat_map(|path| {
             if path.is_dir() {

@@ -39,18 +39,19 @@ fn a_killed_process_leaves_a_checkpoint_of_one_moment() {
 
 /// Runs the child until it has applied that many batches, and kills it.
 fn kill_after(path: &Path, batches: usize) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let this = std::env::current_exe().expect("a test has a path");
+    let mut child = Command::new(this)
         .args(["--ignored", "--exact", "child", "--nocapture"])
         .env(DIR, path)
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap())
+        .expect("this test starts once more");
+    let lines = BufReader::new(child.stdout.take().expect("its output is piped"))
         .lines()
         .map_while(Result::ok);
     let seen = lines.filter(|line| line == "applied").take(batches).count();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill().expect("it runs");
+    child.wait().expect("it ended");
     assert_eq!(seen, batches, "the child ended early");
 }
 

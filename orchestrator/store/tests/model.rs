@@ -46,7 +46,7 @@ proptest! {
 }
 
 fn run(seed: u64, ops: &[Op]) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("store");
     let (mut store, mut writer) = open(&path);
     let mut histories = Histories::new(seed, PARTITIONS, 40);
@@ -60,7 +60,7 @@ fn run(seed: u64, ops: &[Op]) {
                 writer.apply(batch);
             }
             Op::Flush => {
-                store.flush().unwrap();
+                store.flush().expect("what was applied can be written");
                 assert_eq!(store.open_executions(), model.open_executions());
                 assert_eq!((store.pending_records(), store.pending_bytes()), (0, 0));
             }
@@ -96,7 +96,7 @@ fn run(seed: u64, ops: &[Op]) {
 
 #[test]
 fn records_given_again_change_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let (store, mut writer) = open(dir.path());
     let mut histories = Histories::new(3, PARTITIONS, 40);
     let mut model = Model::default();
@@ -104,7 +104,7 @@ fn records_given_again_change_nothing() {
     batch.iter().for_each(|applied| model.apply(applied));
     writer.apply(batch.clone());
     writer.apply(batch[..150].to_vec());
-    store.flush().unwrap();
+    store.flush().expect("what was applied can be written");
     writer.apply(batch[50..].to_vec());
     compare(&store, &model, PARTITIONS);
 }
