@@ -304,7 +304,7 @@ pub enum Outbound {
         topic: InputTopic,
         /// Its offset there.
         offset: i64,
-        /// As it was; `None` after a restart: read it again from there.
+        /// As it was; `None`: read it again from there.
         record: Option<Record>,
         /// Why.
         reason: Arc<str>,

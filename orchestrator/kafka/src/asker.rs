@@ -22,7 +22,7 @@ use crossbeam_channel::Receiver;
 use rdkafka::admin::AdminOptions;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,7 +69,19 @@ pub struct Asker {
     jobs: Receiver<Job>,
     inbox: Arc<Inbox>,
     views: Arc<dyn Views>,
+    /// Where the consumer stands, while it has a partition.
+    place: Option<Place>,
 }
+
+/// The next record that a consumer will give.
+struct Place {
+    topic: Arc<str>,
+    partition: i32,
+    next: i64,
+}
+
+/// Rejected inputs often stand close together: this many records are rather skipped than sought past.
+const SKIPPED_MAX: i64 = 1_000;
 
 /// What an asker needs beside its client.
 pub struct Parts {
@@ -82,7 +94,9 @@ pub struct Parts {
 
 impl Asker {
     pub fn new(config: &Config, parts: Parts) -> KafkaResult<Self> {
-        let settings = config.consumer("asker", "read_uncommitted", "error");
+        let mut settings = config.consumer("asker", "read_uncommitted", "error");
+        // It reads single records: what it would read ahead is thrown away.
+        settings.set("queued.min.messages", SKIPPED_MAX.to_string());
         let consumer = BaseConsumer::from_config_and_context(&settings, Logged("asker"))?;
         let Parts {
             admin,
@@ -99,12 +113,13 @@ impl Asker {
             jobs,
             inbox,
             views,
+            place: None,
         })
     }
 
     /// Does jobs until told to stop.
     pub fn run(mut self) {
-        while let Ok(job) = self.jobs.recv() {
+        while let Some(job) = self.next_job() {
             let done = match job {
                 Job::Stop => return,
                 Job::FindInputs { partition, inputs } => self.find_inputs(partition, inputs),
@@ -137,6 +152,19 @@ impl Asker {
                 return;
             }
         }
+    }
+
+    /// The next job; while there is none, nothing is read ahead.
+    fn next_job(&mut self) -> Option<Job> {
+        if let Ok(job) = self.jobs.try_recv() {
+            return Some(job);
+        }
+        if self.place.take().is_some()
+            && let Err(e) = self.consumer.unassign()
+        {
+            tracing::warn!(kafka.error = %e, "the asker keeps its partition");
+        }
+        self.jobs.recv().ok()
     }
 
     /// Finds out where to read on. Tries until a broker answers: without it there is nothing else to do either.
@@ -265,26 +293,62 @@ impl Asker {
         Ok(())
     }
 
-    fn fetch(&self, topic: &str, partition: i32, offset: i64) -> Result<Record, String> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(offset))
-            .map_err(|e| e.to_string())?;
-        self.consumer.assign(&list).map_err(|e| e.to_string())?;
-        let give_up = Instant::now() + REQUEST_TIMEOUT;
-        let result = loop {
+    /// The record at `offset`. Waits as long as no broker answers.
+    fn fetch(&mut self, topic: &Arc<str>, partition: i32, offset: i64) -> Result<Record, String> {
+        let mut fresh = self.go_to(topic, partition, offset)?;
+        let mut give_up = Instant::now() + REQUEST_TIMEOUT;
+        let gone = || Err("it is no longer there".to_owned());
+        loop {
             match self.consumer.poll(POLL_EVERY) {
-                Some(Ok(message)) if message.offset() == offset => break Ok(owned(&message)),
-                Some(Ok(_)) => break Err("it is no longer there".to_owned()),
-                Some(Err(
-                    e @ (KafkaError::PartitionEOF(_) | KafkaError::MessageConsumption(_)),
-                )) => break Err(e.to_string()),
-                _ if Instant::now() >= give_up => break Err("no answer in time".to_owned()),
+                Some(Ok(message)) if message.offset() < offset => {}
+                Some(Ok(message)) => {
+                    let place = self.place.as_mut().expect("it was just set");
+                    place.next = message.offset() + 1;
+                    return if message.offset() == offset {
+                        Ok(owned(&message))
+                    } else {
+                        gone()
+                    };
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) if fresh => return gone(),
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    // It may be the end as it was when the record before this one was fetched.
+                    self.place = None;
+                    fresh = self.go_to(topic, partition, offset)?;
+                }
+                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
+                    self.place = None;
+                    return gone();
+                }
+                _ if Instant::now() >= give_up => match self.admin.offsets(topic, partition) {
+                    Err(_) if !self.inbox.is_closed() => give_up = Instant::now() + REQUEST_TIMEOUT,
+                    _ => return Err("no answer in time".to_owned()),
+                },
                 _ => {}
             }
-        };
-        if let Err(e) = self.consumer.unassign() {
-            tracing::warn!(partition, kafka.error = %e, "the asker keeps its partition");
         }
-        result
+    }
+
+    /// Sees to it that the consumer will come to `offset`; says whether it begins there.
+    fn go_to(&mut self, topic: &Arc<str>, partition: i32, offset: i64) -> Result<bool, String> {
+        let near = self.place.as_ref().is_some_and(|at| {
+            at.topic == *topic
+                && at.partition == partition
+                && (at.next..=at.next + SKIPPED_MAX).contains(&offset)
+        });
+        if near {
+            return Ok(false);
+        }
+        self.place = None;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .and_then(|()| self.consumer.assign(&list))
+            .map_err(|e| e.to_string())?;
+        self.place = Some(Place {
+            topic: topic.clone(),
+            partition,
+            next: offset,
+        });
+        Ok(true)
     }
 }

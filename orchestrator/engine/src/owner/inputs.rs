@@ -76,13 +76,8 @@ impl Owner {
 
     fn on_completion(&mut self, completion: Completion, cause: Cause, out: &mut Vec<Action>) {
         let Some((arn, task)) = completion.token.parts() else {
-            let record = completion.to_record();
-            self.reject(
-                cause,
-                Some(record),
-                "the token is not one that baton gave out",
-                out,
-            );
+            let reason = "the token is not one that baton gave out";
+            self.reject(cause, None, reason, out);
             return;
         };
         let partition = partition_of(arn.as_bytes(), self.settings.partitions);
@@ -99,7 +94,7 @@ impl Owner {
                 } else {
                     "no such execution"
                 };
-                self.reject(cause, Some(completion.to_record()), reason, out);
+                self.reject(cause, None, reason, out);
             }
             return;
         }
@@ -124,7 +119,7 @@ impl Owner {
             // The same start again is one start; the running execution will report.
             if slot.start_hash != hash {
                 let reason = "an execution with this name runs with another input";
-                self.reject(cause, Some(Request::Start(start).to_record()), reason, out);
+                self.reject(cause, None, reason, out);
             }
             return;
         }
@@ -143,12 +138,7 @@ impl Owner {
                     cause: cause.clone(),
                 };
                 if let Err(e) = self.start(new, out) {
-                    self.reject(
-                        cause,
-                        Some(Request::Start(start).to_record()),
-                        &e.to_string(),
-                        out,
-                    );
+                    self.reject(cause, None, &e.to_string(), out);
                 }
             }
             None => {
@@ -170,7 +160,7 @@ impl Owner {
     ) {
         if name.start_hash != hash && name.start_hash != 0 {
             let reason = "an execution with this name has closed; it had another input";
-            self.reject(cause, Some(Request::Start(start).to_record()), reason, out);
+            self.reject(cause, None, reason, out);
         } else if let Some(to) = start.reply_to {
             let id = self.fresh_id();
             out.push(Action::Send {
@@ -191,12 +181,7 @@ impl Owner {
             self.on_start_request(offset, start, out);
         } else {
             let reason = format!("state machine {} does not exist", start.machine);
-            self.reject(
-                Cause::Requests(offset),
-                Some(Request::Start(start).to_record()),
-                &reason,
-                out,
-            );
+            self.reject(Cause::Requests(offset), None, &reason, out);
         }
         self.on_read_up_to(InputTopic::Requests, offset + 1, out);
     }
@@ -240,6 +225,9 @@ impl Owner {
     }
 
     /// An input that can't be used goes to the dead-letter topic; that it was refused, and why, is in the history.
+    ///
+    /// `record` is the input as it was, where that is at hand. What was understood is not: its typed form holds only what
+    /// the contract names, so the original is read again from its topic.
     fn reject(
         &mut self,
         cause: Cause,
@@ -314,7 +302,7 @@ impl Owner {
     ) {
         if !self.pass_on(InputTopic::Requests, partition, cause.clone(), request, out) {
             let reason = "too large to be passed on to its partition: produce it to the partition of its key (murmur2)";
-            self.reject(cause, Some(request.to_record()), reason, out);
+            self.reject(cause, None, reason, out);
         }
     }
 
