@@ -76,7 +76,9 @@ class Bench:
         self.kafka = Kafka(directory / "kafka").start()
         self.floor_binary = build_floor()
         self.floor_worker = self.start_floor() if self.floor_binary else None
-        self.node = Baton(directory / "baton", self.kafka.address, partitions=PARTITIONS).start()
+        # As many partitions as the floor has; the default for a queue is 8.
+        arguments = ["--queue-partitions", PARTITIONS]
+        self.node = Baton(directory / "baton", self.kafka.address, partitions=PARTITIONS, arguments=arguments).start()
         self.machine = create_machine(self.node.url)
         command = [RELEASE / "echo", "--kafka", self.kafka.address, QUEUE]
         self.worker = Process("echo worker", command, directory / "worker.log", {"RUST_LOG": "warn"}).start()

@@ -29,8 +29,9 @@ pub const HISTORY_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 pub const INDEX_MEMTABLE_BYTES: u64 = 8 * 1024 * 1024;
 /// Disk for fjall's journals, bytes (its least).
 pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
-/// Threads of fjall that flush and compact: one for each, so that a long compaction holds up no flush.
-pub const WORKER_THREADS: usize = 2;
+/// Threads of fjall that flush and compact. With more than one, the first spins for as long as another compacts (it puts
+/// the compaction back into the queue and takes it out again), which cost a quarter of the orchestrator's CPU.
+pub const WORKER_THREADS: usize = 1;
 
 /// How long closed executions and their names are kept by default (90 days), milliseconds.
 pub const RETENTION_MS: i64 = baton_engine::limits::CLOSED_KEPT_MS;
