@@ -57,7 +57,7 @@ impl App {
     ) -> Result<(Arc<Definition>, bool), ApiError> {
         names::check_name(new.name)?;
         check_logging(&new.settings["loggingConfiguration"])?;
-        let program = validate::checked(new.definition)?;
+        let program = validate::checked(new.definition, new.kind)?;
         let arn = self.machine_arn(new.name);
         tracing::Span::current().record("state_machine.name", new.name);
         self.ensure_queues(&program, new.definition).await?;
@@ -106,9 +106,9 @@ impl App {
             ));
         }
         check_logging(update.logging.as_ref().unwrap_or(&Value::Null))?;
-        self.existing_machine(arn).await?;
+        let machine = self.existing_machine(arn).await?;
         if let Some(definition) = update.definition {
-            let program = validate::checked(definition)?;
+            let program = validate::checked(definition, &machine.entry.kind)?;
             self.ensure_queues(&program, definition).await?;
         }
         let arn: Arc<str> = arn.into();

@@ -5,6 +5,9 @@ use super::start::too_long;
 use crate::limits;
 use baton_language::{Diagnostic, Program, Severity};
 
+/// The type whose definitions may say less.
+const EXPRESS: &str = "EXPRESS";
+
 /// What a check found.
 pub struct Validation {
     /// Findings in the order of the text, at most as many as asked for.
@@ -21,10 +24,11 @@ pub struct Validation {
 /// ValidationException for a definition that is too large to look at.
 pub fn validate(
     definition: &str,
+    kind: &str,
     errors_only: bool,
     max: Option<usize>,
 ) -> Result<Validation, ApiError> {
-    let mut found = match compile(definition)? {
+    let mut found = match compile(definition, kind)? {
         Ok((_, warnings)) => warnings,
         Err(findings) => findings,
     };
@@ -48,8 +52,8 @@ pub fn validate(
 ///
 /// # Errors
 /// InvalidDefinition with all errors, worded as AWS words them.
-pub fn checked(definition: &str) -> Result<Program, ApiError> {
-    compile(definition)?
+pub fn checked(definition: &str, kind: &str) -> Result<Program, ApiError> {
+    compile(definition, kind)?
         .map(|(program, _)| program)
         .map_err(|findings| {
             let errors = findings.iter().filter(|d| d.severity == Severity::Error);
@@ -65,9 +69,13 @@ pub fn checked(definition: &str) -> Result<Program, ApiError> {
 
 type Compiled = Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>>;
 
-fn compile(definition: &str) -> Result<Compiled, ApiError> {
+fn compile(definition: &str, kind: &str) -> Result<Compiled, ApiError> {
     if definition.len() > limits::DEFINITION_BYTES_MAX {
         return Err(too_long("definition", limits::DEFINITION_BYTES_MAX));
     }
-    Ok(baton_language::compile(definition))
+    Ok(if kind == EXPRESS {
+        baton_language::compile_express(definition)
+    } else {
+        baton_language::compile(definition)
+    })
 }

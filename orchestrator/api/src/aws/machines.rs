@@ -120,12 +120,17 @@ pub async fn list(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> 
 
 pub fn validate(mut params: Params<'_>) -> Result<Value, ApiError> {
     let definition = params.required("definition", 1, limits::DEFINITION_BYTES_MAX)?;
-    params.one_of("type", &["STANDARD", "EXPRESS"])?;
+    let kind = params.one_of("type", &["STANDARD", "EXPRESS"])?;
     let severity = params.one_of("severity", &["ERROR", "WARNING"])?;
     let max = params.number("maxResults", 0, limits::DIAGNOSTICS_MAX as i64)?;
     params.finish()?;
     let max = max.and_then(|max| usize::try_from(max).ok());
-    let found = check::validate(definition, severity == Some("ERROR"), max)?;
+    let found = check::validate(
+        definition,
+        kind.unwrap_or("STANDARD"),
+        severity == Some("ERROR"),
+        max,
+    )?;
     Ok(json!({
         "result": if found.ok { "OK" } else { "FAIL" },
         "diagnostics": found.diagnostics,

@@ -27,11 +27,22 @@ pub struct NewMachine {
 }
 
 /// Types of machines.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Kind {
+    #[default]
     Standard,
     Express,
+}
+
+impl Kind {
+    /// As AWS writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::Express => "EXPRESS",
+        }
+    }
 }
 
 /// `PUT /v1/state-machines/{machine}`.
@@ -53,6 +64,8 @@ pub struct MachineUpdate {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Validate {
     pub definition: Payload,
+    #[serde(default, rename = "type")]
+    pub kind: Option<Kind>,
     #[serde(default)]
     pub errors_only: bool,
 }

@@ -68,10 +68,7 @@ async fn creation(app: &App, request: Request) -> Result<Response, ApiError> {
         name: &body.name,
         definition: &definition_text(&body.definition),
         role_arn: body.role_arn.as_deref().unwrap_or(ROLE_NONE),
-        kind: match body.kind {
-            Some(body::Kind::Express) => "EXPRESS",
-            Some(body::Kind::Standard) | None => "STANDARD",
-        },
+        kind: body.kind.unwrap_or_default().name(),
         settings: Value::Object(settings),
     };
     let (machine, is_new) = app.create_machine(new).await?;
@@ -138,7 +135,12 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
 async fn validation(request: Request) -> Result<Response, ApiError> {
     let body: body::Validate = body::read(request.into_body()).await?;
     let text = definition_text(&body.definition);
-    let found = check::validate(&text, body.errors_only, None)?;
+    let found = check::validate(
+        &text,
+        body.kind.unwrap_or_default().name(),
+        body.errors_only,
+        None,
+    )?;
     Ok(Json(json!({
         "result": if found.ok { "OK" } else { "FAIL" },
         "diagnostics": found.diagnostics,
