@@ -16,10 +16,6 @@ mod telemetry;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Records are made on one thread and freed on another; glibc's allocator spends a fifth of the CPU on that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli::Cli {
         command: cli::Command::Serve(arguments),
