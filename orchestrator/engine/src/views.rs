@@ -25,6 +25,10 @@ pub struct Applied {
     pub mark: i64,
     /// Where a reader without store begins (R14), after it.
     pub base: Option<i64>,
+    /// Latest time recorded, milliseconds since the epoch.
+    pub now_ms: i64,
+    /// Accepted records since the last complete restatement (R14), this one included.
+    pub since_base: u64,
     /// What it changed.
     pub change: Change,
 }
@@ -47,6 +51,9 @@ pub enum Change {
         /// Set by the step that closed it.
         closed: Option<ClosedAs>,
     },
+    /// A restatement is complete: these are the bases that history is still kept from, `(claim offset, completed_ms)`,
+    /// oldest first.
+    Rebased(Vec<(i64, i64)>),
     /// A name that is taken without an execution (a stop that came before its start), or restated.
     Names(Vec<Closed>),
     /// An execution as restated (R14): replaces what the view has of it.
@@ -57,7 +64,7 @@ pub enum Change {
         start_ms: i64,
         /// Facts of its start.
         opened: Opened,
-        /// The restatement record as written.
+        /// The restatement as one history record (in the log it may stand in several parts).
         json: Bytes,
     },
 }
@@ -97,6 +104,12 @@ pub struct Checkpoint {
     pub mark: i64,
     /// Where a reader without store begins.
     pub base: Option<i64>,
+    /// Latest time recorded, milliseconds since the epoch.
+    pub now_ms: i64,
+    /// Accepted records since the last complete restatement.
+    pub since_base: u64,
+    /// As last told by [`Change::Rebased`].
+    pub bases: Vec<(i64, i64)>,
     /// Open executions, and closed ones whose closing offset lies beyond `mark` (their effects may have to be sent
     /// again).
     pub open: Vec<ExecutionRecords>,

@@ -78,6 +78,9 @@ pub struct Transition {
     /// Set when the input belongs to another partition and is passed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed_on: Option<Box<PassedOn>>,
+    /// Set when a start named an execution that has closed: its result is reported again there (R12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_again: Option<crate::request::ReplyTo>,
     /// Offset of the claim after which everything live was stated again last (R14), if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<i64>,
@@ -162,8 +165,14 @@ pub enum Restated {
     Execution {
         /// ARN.
         execution: Arc<str>,
-        /// `(now, events)` of each transition.
+        /// The transitions of this part.
         transitions: Vec<Step>,
+        /// Number of the part, from 0; the parts of an execution follow one another in the log.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        part: u32,
+        /// Whether another part follows: the statement counts when the last one was read.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
     },
     /// Closed executions whose names are still taken.
     Names(Vec<Closed>),
@@ -173,7 +182,14 @@ pub enum Restated {
         positions: Positions,
         /// Latest time recorded, milliseconds since the epoch.
         now: i64,
+        /// Earlier bases that may still be read from: `(claim offset, completed_ms)`, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bases: Vec<(i64, i64)>,
     },
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// The events of one transition of a restated execution.
