@@ -1,0 +1,108 @@
+//! The state machines of these tests, and executions that live on a wanted partition.
+
+use crate::support::PARTITIONS;
+use baton_engine::call::StartCall;
+use baton_engine::{Call, Definition, Definitions};
+use baton_schemas::Payload;
+use baton_schemas::arn::{execution_arn, state_machine_arn};
+use baton_schemas::partition::partition_of;
+use baton_schemas::registry::StateMachineEntry;
+use baton_schemas::request::{ReplyTo, StartRequest};
+use std::sync::Arc;
+
+/// One task on queue `t`.
+pub const TASK: u64 = 0;
+/// One task on queue `t` that has 60 s.
+pub const TIMED: u64 = 1;
+/// Waits 10 s.
+pub const WAIT: u64 = 2;
+
+const DEFINITIONS: [&str; 3] = [
+    r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
+    r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","TimeoutSeconds":60,
+        "End":true}}}"#,
+    r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":10,"End":true}}}"#,
+];
+
+/// What the registry holds.
+pub struct Machines(Vec<Arc<Definition>>);
+
+impl Machines {
+    pub fn compiled() -> Self {
+        Self((0..).zip(DEFINITIONS).map(compiled).collect())
+    }
+
+    pub fn get(&self, machine: u64) -> Arc<Definition> {
+        self.revision(machine).expect("one of the machines above")
+    }
+}
+
+impl Definitions for Machines {
+    fn revision(&self, revision: u64) -> Option<Arc<Definition>> {
+        self.0.get(revision as usize).cloned()
+    }
+
+    fn current(&self, machine: &str) -> Option<Arc<Definition>> {
+        self.0.iter().find(|d| &*d.arn == machine).cloned()
+    }
+}
+
+fn compiled((revision, text): (u64, &str)) -> Arc<Definition> {
+    let (program, _) = baton_language::compile(text).expect("the machines above compile");
+    let name: Arc<str> = format!("m{revision}").into();
+    let arn = state_machine_arn("us-east-1", "000000000000", &name);
+    let entry = StateMachineEntry {
+        name,
+        definition: text.into(),
+        role_arn: "arn:aws:iam::000000000000:role/r".into(),
+        kind: "STANDARD".into(),
+        created_ms: 0,
+        settings: serde_json::Value::Null,
+    };
+    Arc::new(Definition {
+        arn,
+        revision,
+        entry,
+        program: Arc::new(program),
+    })
+}
+
+/// The `n`th execution of a machine that belongs to `partition`.
+pub fn execution(machine: u64, partition: i32, n: usize) -> Arc<str> {
+    let machine = Machines::compiled().get(machine).arn.clone();
+    (0..)
+        .map(|i| execution_arn(&machine, &format!("e{i}")).expect("a machine's ARN"))
+        .filter(|arn| partition_of(arn.as_bytes(), PARTITIONS) == partition)
+        .nth(n)
+        .expect("names don't end")
+}
+
+/// StartExecution over HTTP.
+pub fn start_call(machine: u64, execution: &Arc<str>, input: &str) -> Call {
+    Call::Start(Box::new(StartCall {
+        execution: execution.clone(),
+        definition: Machines::compiled().get(machine),
+        input: json(input),
+        traceparent: None,
+    }))
+}
+
+/// A start by a record, with the wish to hear of the result.
+pub fn start_request(machine: u64, execution: &Arc<str>, input: &str) -> StartRequest {
+    let name = execution.rsplit(':').next().expect("ARNs have a name");
+    StartRequest {
+        execution: execution.clone(),
+        machine: Machines::compiled().get(machine).arn.clone(),
+        name: name.into(),
+        input: json(input),
+        reply_to: Some(ReplyTo {
+            topic: "answers".into(),
+            partition: 0,
+        }),
+        traceparent: None,
+    }
+}
+
+pub fn json(text: &str) -> Payload {
+    Payload::from_text(text).expect("tests write JSON")
+}
