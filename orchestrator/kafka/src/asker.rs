@@ -4,7 +4,7 @@
 //! read again for the dead-letter topic, and topics of queues. Must not: be in the way of a command or an append.
 
 use crate::block_on::block_on;
-use crate::client::Logged;
+use crate::client::{Logged, meet};
 use crate::config::Config;
 use crate::decode::owned;
 use crate::driver::TOPICS;
@@ -340,6 +340,7 @@ impl Asker {
             return Ok(false);
         }
         self.place = None;
+        meet(&self.consumer, topic);
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(offset))
             .and_then(|()| self.consumer.assign(&list))

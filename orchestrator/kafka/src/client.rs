@@ -1,9 +1,10 @@
 //! What librdkafka says, as log lines; and the wake-up of a consumer's thread.
 
+use crate::limits::MEET_TIMEOUT;
 use crossbeam_channel::{Receiver, bounded};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
@@ -47,6 +48,16 @@ pub fn log_error(role: &str, error: &KafkaError, reason: &str) {
         return; // not an error, and frequent
     }
     tracing::debug!(kafka.client = role, kafka.error = %error, "{reason}");
+}
+
+/// Makes a consumer learn which brokers lead a topic, and connect, before it is given a partition of it.
+///
+/// librdkafka gives up at once on the leaders of a topic that it meets while it has no connection yet, and looks for them
+/// again only once a second. Must not be called while a fetch waits: the broker would answer only after that.
+pub fn meet<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) {
+    if let Err(e) = consumer.fetch_metadata(Some(topic), MEET_TIMEOUT) {
+        tracing::debug!(kafka.topic = topic, kafka.error = %e, "the topic's leaders are not known yet");
+    }
 }
 
 /// A consumer, and a channel that holds something whenever the consumer may have something. So its thread can wait for

@@ -3,7 +3,7 @@
 //! Owns: a consumer whose one partition at a time is assigned by hand. A read ends at the last offset wanted, or at the
 //! log's end if the last offsets hold no records. Must not: interpret records.
 
-use crate::client::Logged;
+use crate::client::{Logged, meet};
 use crate::config::Config;
 use crate::inbox::{Closed, Inbox, Message};
 use crate::limits::{CHUNK_RECORDS_MAX, HISTORY_PART_BYTES_MAX, POLL_EVERY, RETRY_EVERY};
@@ -85,6 +85,7 @@ impl HistoryReader {
 
     /// Does jobs until told to stop.
     pub fn run(self) {
+        meet(&self.consumer, &self.topic);
         while let Ok(job) = self.jobs.recv() {
             let done = match job {
                 Job::Stop => return,
@@ -155,6 +156,7 @@ impl HistoryReader {
         if first > read.through || first >= end {
             return Ok(false);
         }
+        meet(&self.consumer, &self.topic);
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, read.partition, Offset::Offset(first))
             .map_err(|e| e.to_string())?;

@@ -35,6 +35,8 @@ pub const ANNOUNCEMENTS_READ: i64 = 1_000;
 pub const COMMIT_EVERY_MS: i64 = 5_000;
 /// How long a request to a broker may take before it is tried again.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a consumer waits to be told where a topic is led, before it goes on without.
+pub const MEET_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between tries of what failed.
 pub const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// A helper thread looks at its clients at least this often.

@@ -2,7 +2,7 @@
 //!
 //! Owns: saying every few seconds what this node owns, and remembering what others say; the highest epoch wins.
 
-use crate::client::{Logged, waking_consumer};
+use crate::client::{Logged, meet, waking_consumer};
 use crate::config::Config;
 use crate::limits::{ANNOUNCE_EVERY, ANNOUNCEMENTS_READ};
 use crate::producer::{Sender, Tag, To};
@@ -78,9 +78,6 @@ impl Nodes {
         let topic = config.topics().nodes;
         let settings = config.consumer("nodes", "read_uncommitted", "latest");
         let (consumer, woken) = waking_consumer(&settings, Logged("nodes"))?;
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&topic, 0, Offset::OffsetTail(ANNOUNCEMENTS_READ))?;
-        consumer.assign(&list)?;
         Ok(Self {
             config: config.clone(),
             topic,
@@ -93,8 +90,18 @@ impl Nodes {
         })
     }
 
+    fn begin(&self) -> KafkaResult<()> {
+        meet(&self.consumer, &self.topic);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, 0, Offset::OffsetTail(ANNOUNCEMENTS_READ))?;
+        self.consumer.assign(&list)
+    }
+
     /// Announces and learns until told to stop.
     pub fn run(mut self) {
+        if let Err(e) = self.begin() {
+            tracing::error!(kafka.error = %e, "announcements of other nodes are not read");
+        }
         let ticks = tick(ANNOUNCE_EVERY);
         loop {
             select! {

@@ -4,7 +4,7 @@
 //! want more. Records are decoded here, off the driver's thread, and given on in chunks. Must not: use committed
 //! offsets, or go on from anywhere else than where it was told to.
 
-use crate::client::{Logged, waking_consumer};
+use crate::client::{Logged, meet, waking_consumer};
 use crate::config::Config;
 use crate::decode::decode;
 use crate::inbox::{Closed, Inbox, Message, Read};
@@ -41,6 +41,9 @@ pub enum Command {
 /// A client may log a line between two records; only this many empty answers in a row mean that there is nothing.
 const EMPTY_POLLS: usize = 3;
 
+/// Longest wait of a fetch that finds nothing, milliseconds.
+const FETCH_WAIT_MS: &str = "100";
+
 /// See the module.
 pub struct Reader {
     topic: InputTopic,
@@ -75,7 +78,10 @@ impl Reader {
             InputTopic::Completions => (topics.completions, "completions"),
             InputTopic::Requests => (topics.requests, "requests"),
         };
-        let settings = config.consumer(role, "read_committed", "error");
+        let mut settings = config.consumer(role, "read_committed", "error");
+        // A partition that is opened waits for the fetch under way.
+        settings.set("fetch.wait.max.ms", FETCH_WAIT_MS);
+        let settings = config.with_users(settings, true);
         let (consumer, woken) = waking_consumer(&settings, Logged(role))?;
         let (sessions, to_open) = (BTreeMap::new(), Vec::new());
         Ok(Self {
@@ -92,6 +98,7 @@ impl Reader {
 
     /// Reads until told to stop.
     pub fn run(mut self) {
+        meet(&self.consumer, &self.name);
         while self.obey_all() {
             match self.read_chunk() {
                 Ok(0) => {}
@@ -163,6 +170,9 @@ impl Reader {
     }
 
     fn open(&mut self, partition: i32, session: u32, next: i64, end: i64) -> KafkaResult<()> {
+        if self.sessions.is_empty() {
+            meet(&self.consumer, &self.name);
+        }
         self.consumer
             .incremental_assign(&self.one(partition, Offset::Offset(next)))?;
         self.sessions.insert(

@@ -3,7 +3,7 @@
 //! Owns: the one reader of the registry in this process. A writer is answered when its own record has been read back;
 //! "the end" is the topic's end at the moment of the question.
 
-use crate::client::{Logged, waking_consumer};
+use crate::client::{Logged, meet, waking_consumer};
 use crate::config::Config;
 use crate::limits::{POLL_EVERY, REGISTRY_TIMEOUT};
 use crate::producer::{Sender, Tag, To};
@@ -58,6 +58,7 @@ impl RegistryIo {
         let topic = config.topics().registry;
         let settings = config.consumer("registry", "read_uncommitted", "error");
         let (consumer, woken) = waking_consumer(&settings, Logged("registry"))?;
+        meet(&consumer, &topic);
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&topic, 0, Offset::Beginning)?;
         consumer.assign(&list)?;

@@ -115,6 +115,7 @@ impl Runtime {
         if !admin.wait_for_broker(stop) {
             return Err(StartError::NoBroker(config.brokers));
         }
+        tracing::debug!("a broker answers");
         admin.ensure(&[registry_spec(&config)])?;
 
         let inbox = Arc::new(Inbox::default());
@@ -133,7 +134,9 @@ impl Runtime {
         )?;
         threads.push(spawn("registry", move || io.run())?);
         let partitions = agree_on_partitions(&config, &admin, &ports.registry, &to_registry)?;
+        tracing::debug!(partitions, "registry read");
         admin.ensure(&specs(&config, partitions))?;
+        tracing::debug!("topics checked");
         let parts = Assembly {
             config,
             admin,
