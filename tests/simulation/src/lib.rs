@@ -15,4 +15,4 @@ mod run;
 mod store;
 mod world;
 
-pub use run::{Outcome, run};
+pub use run::{Outcome, SEEDS_PER_RULE, catch, run};

@@ -1,12 +1,10 @@
 //! The command line of the simulation: `simulation --seeds N [--from S] [--full] [--without R] [--trace]`.
 
+use baton_simulation::SEEDS_PER_RULE;
 use baton_simulation::programs::Programs;
 use clap::Parser;
 use std::process::ExitCode;
 use std::sync::Arc;
-
-/// Seeds tried for each rule taken out before it counts as not caught.
-const SEEDS_PER_RULE: u64 = 20_000;
 
 #[derive(Parser)]
 #[command(about = "Runs the partition owner in a simulated world and checks what must always hold")]
@@ -70,12 +68,14 @@ fn main() -> ExitCode {
 
 /// Whether some seed shows that the engine needs this rule.
 fn is_caught(rule: usize, programs: &Arc<Programs>) -> bool {
-    for seed in 0..SEEDS_PER_RULE {
-        if let Some(broken) = baton_simulation::run(seed, rule, programs, false).broken {
+    match baton_simulation::catch(rule, SEEDS_PER_RULE, programs) {
+        Some((seed, broken)) => {
             println!("without R{rule}: caught by seed {seed}: {broken}");
-            return true;
+            true
+        }
+        None => {
+            println!("without R{rule}: NOT caught in {SEEDS_PER_RULE} seeds");
+            false
         }
     }
-    println!("without R{rule}: NOT caught in {SEEDS_PER_RULE} seeds");
-    false
 }
