@@ -6,7 +6,10 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::statistics::Statistics;
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
 
 /// Sends a client's own log lines to `tracing`.
 #[derive(Clone, Copy, Debug)]
@@ -75,4 +78,51 @@ where
         let _already_awake = wake.try_send(());
     });
     Ok((consumer, woken))
+}
+
+/// A client may log a line between two records; only this many empty answers in a row mean that there is nothing.
+pub const EMPTY_POLLS: usize = 3;
+
+/// Follows a topic of one partition, for one thread that also waits for something else.
+pub struct Tail {
+    consumer: BaseConsumer<Logged>,
+    /// Holds something whenever there may be records.
+    pub woken: Receiver<()>,
+    role: &'static str,
+}
+
+impl Tail {
+    /// Reads nothing yet.
+    pub fn new(settings: &ClientConfig, role: &'static str) -> KafkaResult<Self> {
+        let (consumer, woken) = waking_consumer(settings, Logged(role))?;
+        Ok(Self {
+            consumer,
+            woken,
+            role,
+        })
+    }
+
+    /// Begins at `from`. May wait for a broker for a moment.
+    pub fn begin(&self, topic: &str, from: Offset) -> KafkaResult<()> {
+        meet(&self.consumer, topic);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, from)?;
+        self.consumer.assign(&list)
+    }
+
+    /// The next record that is there already.
+    pub fn next(&self) -> Option<BorrowedMessage<'_>> {
+        let mut empty = 0;
+        while empty < EMPTY_POLLS {
+            match self.consumer.poll(Duration::ZERO) {
+                None => empty += 1,
+                Some(Ok(message)) => return Some(message),
+                Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Err(e)) => {
+                    tracing::debug!(kafka.client = self.role, kafka.error = %e, "reading goes on");
+                }
+            }
+        }
+        None
+    }
 }

@@ -183,6 +183,11 @@ impl Driver {
                 }
             }
             Message::Input { partition, input } => self.tell(partition, input, now_ms),
+            Message::RegistryRead { partition, read } => {
+                if self.performer.is_newest_registry_read(partition, read) {
+                    self.tell(partition, Input::RegistryRead, now_ms);
+                }
+            }
             Message::Found {
                 topic,
                 partition,

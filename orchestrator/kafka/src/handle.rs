@@ -188,7 +188,7 @@ impl RuntimeHandle {
         match request {
             Request::Put(_, answer) => answer(Err(error)),
             Request::ReadToEnd(answer) => answer(Err(error)),
-            Request::Stop => {}
+            Request::ReadSurely(..) | Request::Stop => {}
         }
     }
 }

@@ -50,6 +50,8 @@ pub enum Message {
         topic: InputTopic,
         reason: String,
     },
+    /// The registry is read to its end, for the owner of a partition that asked so.
+    RegistryRead { partition: i32, read: u64 },
     /// An answer for the owner of a partition.
     Input { partition: i32, input: Input },
     /// Take no more inputs and calls; when nothing is under way, say so in the status.

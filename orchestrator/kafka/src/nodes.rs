@@ -2,19 +2,18 @@
 //!
 //! Owns: saying every few seconds what this node owns, and remembering what others say; the highest epoch wins.
 
-use crate::client::{Logged, meet, waking_consumer};
+use crate::client::Tail;
 use crate::config::Config;
 use crate::limits::{ANNOUNCE_EVERY, ANNOUNCEMENTS_READ};
 use crate::producer::{Sender, Tag, To};
 use crate::status::SharedStatus;
 use baton_schemas::node::NodeAnnouncement;
 use crossbeam_channel::{Receiver, select, tick};
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
-use rdkafka::{Message as _, Offset, TopicPartitionList};
+use rdkafka::{Message as _, Offset};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What nodes have said: for each partition the announcement with the highest epoch.
 #[derive(Default)]
@@ -59,8 +58,7 @@ pub enum Nudge {
 pub struct Nodes {
     config: Config,
     topic: Arc<str>,
-    consumer: BaseConsumer<Logged>,
-    woken: Receiver<()>,
+    tail: Tail,
     nudges: Receiver<Nudge>,
     effects: Sender,
     status: SharedStatus,
@@ -77,12 +75,11 @@ impl Nodes {
     ) -> KafkaResult<Self> {
         let topic = config.topics().nodes;
         let settings = config.consumer("nodes", "read_uncommitted", "latest");
-        let (consumer, woken) = waking_consumer(&settings, Logged("nodes"))?;
+        let tail = Tail::new(&settings, "nodes")?;
         Ok(Self {
             config: config.clone(),
             topic,
-            consumer,
-            woken,
+            tail,
             nudges,
             effects,
             status,
@@ -90,16 +87,10 @@ impl Nodes {
         })
     }
 
-    fn begin(&self) -> KafkaResult<()> {
-        meet(&self.consumer, &self.topic);
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, 0, Offset::OffsetTail(ANNOUNCEMENTS_READ))?;
-        self.consumer.assign(&list)
-    }
-
     /// Announces and learns until told to stop.
     pub fn run(mut self) {
-        if let Err(e) = self.begin() {
+        let from = Offset::OffsetTail(ANNOUNCEMENTS_READ);
+        if let Err(e) = self.tail.begin(&self.topic, from) {
             tracing::error!(kafka.error = %e, "announcements of other nodes are not read");
         }
         let ticks = tick(ANNOUNCE_EVERY);
@@ -110,7 +101,7 @@ impl Nodes {
                     Ok(Nudge::Stop) | Err(_) => return,
                 },
                 recv(ticks) -> _ => self.announce(),
-                recv(self.woken) -> _ => {}
+                recv(self.tail.woken) -> _ => {}
             }
             self.learn();
         }
@@ -142,18 +133,10 @@ impl Nodes {
     }
 
     fn learn(&self) {
-        let mut empty = 0;
-        while empty < 3 {
-            match self.consumer.poll(Duration::ZERO) {
-                None => empty += 1,
-                Some(Ok(message)) => {
-                    empty = 0;
-                    match serde_json::from_slice(message.payload().unwrap_or_default()) {
-                        Ok(announcement) => self.hints.learn(announcement),
-                        Err(e) => tracing::debug!(error = %e, "an announcement can't be read"),
-                    }
-                }
-                Some(Err(e)) => tracing::trace!(kafka.error = %e, "reading announcements goes on"),
+        while let Some(message) = self.tail.next() {
+            match serde_json::from_slice(message.payload().unwrap_or_default()) {
+                Ok(announcement) => self.hints.learn(announcement),
+                Err(e) => tracing::debug!(error = %e, "an announcement can't be read"),
             }
         }
     }

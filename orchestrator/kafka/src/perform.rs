@@ -13,7 +13,7 @@ use crate::registry_io::Request;
 use crate::status::SharedStatus;
 use crate::{asker, history_reader, membership, reader};
 use baton_engine::ports::{Outbound, ReadFrom};
-use baton_engine::{Action, Applied, CallError, CallId, Input, Reply, ViewWriter};
+use baton_engine::{Action, Applied, CallError, CallId, Reply, ViewWriter};
 use baton_schemas::history::InputTopic;
 use baton_schemas::record::Outgoing;
 use baton_schemas::topics::Topics;
@@ -55,6 +55,8 @@ pub struct Performer {
     queues: FxHashMap<Arc<str>, Arc<str>>,
     /// The newest read of each partition.
     newest_reads: Vec<Arc<AtomicU64>>,
+    /// The newest read of the registry that each partition asked for.
+    registry_reads: Vec<u64>,
     answers: FxHashMap<CallId, Answer>,
     last_call: CallId,
     applied: Vec<Applied>,
@@ -78,6 +80,7 @@ impl Performer {
             topics,
             queues: FxHashMap::default(),
             newest_reads: (0..partitions).map(|_| Arc::default()).collect(),
+            registry_reads: vec![0; partitions as usize],
             answers: FxHashMap::default(),
             last_call: 0,
             applied: Vec::new(),
@@ -326,18 +329,24 @@ impl Performer {
         });
     }
 
+    /// The owner may conclude from the answer that something does not exist: it is given only when all that the registry
+    /// held at this moment has been read (R13), however long that takes.
     fn read_registry(&mut self, partition: i32) {
         let inbox = self.ways.inbox.clone();
-        let answer = Box::new(move |result: Result<(), _>| {
-            if let Err(e) = result {
-                tracing::warn!(partition, error = %e, "the registry could not be read to its end");
-            }
-            let _stopping = inbox.push(Message::Input {
-                partition,
-                input: Input::RegistryRead,
-            });
+        let newest = &mut self.registry_reads[partition as usize];
+        *newest += 1;
+        let read = *newest;
+        let notice = Box::new(move || {
+            let _stopping = inbox.push(Message::RegistryRead { partition, read });
         });
-        self.ways.registry.send(Request::ReadToEnd(answer));
+        self.ways
+            .registry
+            .send(Request::ReadSurely(partition, notice));
+    }
+
+    /// Whether this is the read of the registry that the partition's owner waits for.
+    pub fn is_newest_registry_read(&self, partition: i32, read: u64) -> bool {
+        self.registry_reads.get(partition as usize) == Some(&read)
     }
 
     /// Keeps a record that came back unsent.

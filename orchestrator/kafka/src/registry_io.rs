@@ -3,38 +3,55 @@
 //! Owns: the one reader of the registry in this process. A writer is answered when its own record has been read back;
 //! "the end" is the topic's end at the moment of the question.
 
-use crate::client::{Logged, meet, waking_consumer};
+use crate::client::Tail;
 use crate::config::Config;
-use crate::limits::{POLL_EVERY, REGISTRY_TIMEOUT};
+use crate::limits::{POLL_EVERY, REGISTRY_TIMEOUT, RETRY_EVERY};
 use crate::producer::{Sender, Tag, To};
 use crate::topics::Admin;
 use baton_engine::registry::{Folded, Registry, RegistryError};
 use baton_schemas::registry::{RegistryBody, RegistryEntry};
 use crossbeam_channel::{Receiver, select};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Message as _, Offset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Answers a write with the revision that it made.
 pub type PutAnswer = Box<dyn FnOnce(Result<i64, RegistryError>) + Send>;
 /// Answers once the topic has been read to its end.
 pub type ReadAnswer = Box<dyn FnOnce(Result<(), RegistryError>) + Send>;
 
+/// Told once the topic has been read to its end, however long that takes.
+pub type ReadNotice = Box<dyn FnOnce() + Send>;
+
 /// What is asked of the registry's thread.
 pub enum Request {
     Put(Box<RegistryEntry>, PutAnswer),
     ReadToEnd(ReadAnswer),
+    /// For the owner of this partition, which must not go on without. A later one takes its place.
+    ReadSurely(i32, ReadNotice),
     Stop,
+}
+
+/// Somebody waits until all that is in the topic now is folded.
+struct Waiting {
+    /// The topic's end at the question or later, once the broker has said it.
+    end: Option<i64>,
+    who: Who,
+}
+
+enum Who {
+    /// Is told at this time that it did not work.
+    Until(Instant, ReadAnswer),
+    /// Waits for as long as it takes.
+    Owner(i32, ReadNotice),
 }
 
 /// See the module.
 pub struct RegistryIo {
     topic: Arc<str>,
-    consumer: BaseConsumer<Logged>,
-    woken: Receiver<()>,
+    tail: Tail,
     registry: Arc<Registry>,
     requests: Receiver<Request>,
     effects: Sender,
@@ -42,9 +59,10 @@ pub struct RegistryIo {
     /// The next offset to fold.
     next: i64,
     /// Writes that are not read back yet, by attempt.
-    puts: BTreeMap<Arc<str>, (Instant, PutAnswer)>,
-    /// Questions and the offset up to which must be folded.
-    reads: Vec<(i64, Instant, ReadAnswer)>,
+    puts: Puts,
+    reads: Vec<Waiting>,
+    /// Not before this is the broker asked for the topic's end again.
+    ask_at: Instant,
 }
 
 impl RegistryIo {
@@ -57,16 +75,12 @@ impl RegistryIo {
     ) -> KafkaResult<Self> {
         let topic = config.topics().registry;
         let settings = config.consumer("registry", "read_uncommitted", "error");
-        let (consumer, woken) = waking_consumer(&settings, Logged("registry"))?;
-        meet(&consumer, &topic);
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&topic, 0, Offset::Beginning)?;
-        consumer.assign(&list)?;
+        let tail = Tail::new(&settings, "registry")?;
+        tail.begin(&topic, Offset::Beginning)?;
         let (puts, reads) = (BTreeMap::new(), Vec::new());
         Ok(Self {
             topic,
-            consumer,
-            woken,
+            tail,
             registry,
             requests,
             effects,
@@ -74,6 +88,7 @@ impl RegistryIo {
             next: 0,
             puts,
             reads,
+            ask_at: Instant::now(),
         })
     }
 
@@ -84,14 +99,38 @@ impl RegistryIo {
             self.answer();
             select! {
                 recv(self.requests) -> request => match request {
-                    Ok(Request::Put(entry, answer)) => self.put(&entry, answer),
-                    Ok(Request::ReadToEnd(answer)) => self.read_to_end(answer),
-                    Ok(Request::Stop) | Err(_) => return,
+                    Ok(request) => if !self.take(request) { return },
+                    Err(_) => return,
                 },
-                recv(self.woken) -> _ => {}
+                recv(self.tail.woken) -> _ => {}
                 default(POLL_EVERY) => {}
             }
+            // All that wait share one question to the broker.
+            while let Ok(request) = self.requests.try_recv() {
+                if !self.take(request) {
+                    return;
+                }
+            }
+            self.ask_for_end();
         }
+    }
+
+    fn take(&mut self, request: Request) -> bool {
+        let who = match request {
+            Request::Put(entry, answer) => {
+                self.put(&entry, answer);
+                return true;
+            }
+            Request::ReadToEnd(answer) => Who::Until(Instant::now() + REGISTRY_TIMEOUT, answer),
+            Request::ReadSurely(partition, notice) => {
+                let other = |w: &Waiting| !matches!(w.who, Who::Owner(p, _) if p == partition);
+                self.reads.retain(other);
+                Who::Owner(partition, notice)
+            }
+            Request::Stop => return false,
+        };
+        self.reads.push(Waiting { end: None, who });
+        true
     }
 
     fn put(&mut self, entry: &RegistryEntry, answer: PutAnswer) {
@@ -126,54 +165,44 @@ impl RegistryIo {
         self.admin.ensure_queues(&queues).map_err(|e| e.to_string())
     }
 
-    fn read_to_end(&mut self, answer: ReadAnswer) {
-        match self.admin.offsets(&self.topic, 0) {
-            Ok((_, end)) => self
-                .reads
-                .push((end, Instant::now() + REGISTRY_TIMEOUT, answer)),
-            Err(e) => answer(Err(RegistryError::Unavailable(e.to_string()))),
+    /// Asks where the topic ends, for those who wait and don't know it. Only an answer given after their question counts.
+    fn ask_for_end(&mut self) {
+        if Instant::now() < self.ask_at || self.reads.iter().all(|w| w.end.is_some()) {
+            return;
         }
-    }
-
-    fn fold_all(&mut self) {
-        let mut empty = 0;
-        while empty < 3 {
-            match self.consumer.poll(Duration::ZERO) {
-                None => empty += 1,
-                Some(Ok(message)) => {
-                    empty = 0;
-                    let (offset, value) = (message.offset(), message.payload().unwrap_or_default());
-                    let folded = self.registry.fold(offset, value);
-                    self.next = offset + 1;
-                    let writer = serde_json::from_slice::<RegistryEntry>(value).ok();
-                    self.folded(offset, folded, writer);
+        match self.admin.offsets(&self.topic, 0) {
+            Ok((_, end)) => self.reads.iter_mut().for_each(|w| {
+                w.end.get_or_insert(end);
+            }),
+            Err(e) => {
+                tracing::debug!(kafka.error = %e, "the registry's end is not known yet");
+                self.ask_at = Instant::now() + RETRY_EVERY;
+                for waiting in std::mem::take(&mut self.reads) {
+                    match waiting {
+                        Waiting {
+                            end: None,
+                            who: Who::Until(_, answer),
+                        } => {
+                            answer(Err(RegistryError::Unavailable(e.to_string())));
+                        }
+                        waiting => self.reads.push(waiting),
+                    }
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => {}
-                Some(Err(e)) => tracing::debug!(kafka.error = %e, "reading the registry goes on"),
             }
         }
     }
 
-    fn folded(&mut self, offset: i64, folded: Folded, entry: Option<RegistryEntry>) {
-        if let Folded::Unreadable(reason) = &folded {
-            tracing::error!(
-                registry.offset = offset,
-                reason,
-                "a registry record can't be used by this build"
-            );
+    fn fold_all(&mut self) {
+        while let Some(message) = self.tail.next() {
+            let (offset, value) = (message.offset(), message.payload().unwrap_or_default());
+            let folded = self.registry.fold(offset, value);
+            self.next = offset + 1;
+            if self.puts.is_empty() && !matches!(folded, Folded::Unreadable(_)) {
+                continue;
+            }
+            let entry = serde_json::from_slice::<RegistryEntry>(value).ok();
+            folded_one(&mut self.puts, offset, folded, entry);
         }
-        let Some(entry) = entry else { return };
-        let Some((_, answer)) = self.puts.remove(&entry.attempt) else {
-            return;
-        };
-        answer(match folded {
-            Folded::Accepted => Ok(offset),
-            Folded::Outdated { current } => Err(RegistryError::Outdated {
-                arn: entry.arn,
-                current,
-            }),
-            Folded::Unreadable(reason) => Err(RegistryError::Unavailable(reason)),
-        });
     }
 
     fn answer(&mut self) {
@@ -183,13 +212,13 @@ impl RegistryIo {
                 "nothing was read back in time; it may yet appear".to_owned(),
             )
         };
-        for (end, until, answer) in std::mem::take(&mut self.reads) {
-            if self.next >= end {
-                answer(Ok(()));
-            } else if now >= until {
-                answer(Err(late()));
-            } else {
-                self.reads.push((end, until, answer));
+        for waiting in std::mem::take(&mut self.reads) {
+            let done = waiting.end.is_some_and(|end| self.next >= end);
+            match waiting.who {
+                Who::Until(_, answer) if done => answer(Ok(())),
+                Who::Owner(_, notice) if done => notice(),
+                Who::Until(until, answer) if now >= until => answer(Err(late())),
+                who => self.reads.push(Waiting { who, ..waiting }),
             }
         }
         let expired: Vec<Arc<str>> = self
@@ -204,4 +233,29 @@ impl RegistryIo {
             }
         }
     }
+}
+
+type Puts = BTreeMap<Arc<str>, (Instant, PutAnswer)>;
+
+/// Answers the writer of a record, if that is somebody here.
+fn folded_one(puts: &mut Puts, offset: i64, folded: Folded, entry: Option<RegistryEntry>) {
+    if let Folded::Unreadable(reason) = &folded {
+        tracing::error!(
+            registry.offset = offset,
+            reason,
+            "a registry record can't be used by this build"
+        );
+    }
+    let Some(entry) = entry else { return };
+    let Some((_, answer)) = puts.remove(&entry.attempt) else {
+        return;
+    };
+    answer(match folded {
+        Folded::Accepted => Ok(offset),
+        Folded::Outdated { current } => Err(RegistryError::Outdated {
+            arn: entry.arn,
+            current,
+        }),
+        Folded::Unreadable(reason) => Err(RegistryError::Unavailable(reason)),
+    });
 }
