@@ -16,6 +16,9 @@ pub const PARTITIONS: usize = 2;
 /// Largest history record, bytes, small so that runs meet it.
 pub const RECORD_BYTES_MAX: usize = 6_000;
 
+/// How much more the broker takes than an owner appends, bytes: what a statement has around its steps.
+pub const RECORD_BYTES_SLACK: usize = 600;
+
 /// A node: one process.
 pub struct Node {
     /// Per partition.

@@ -368,7 +368,7 @@ fn check_views(w: &mut World, p: usize) {
                     );
                 }
             }
-            Change::None | Change::Names(_) => {}
+            Change::None | Change::Names(_) | Change::Rebased(_) => {}
         }
     }
     let mut broken = None;

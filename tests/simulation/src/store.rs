@@ -49,7 +49,7 @@ impl Store {
         let mut closed = Vec::new();
         for applied in kept {
             match &applied.change {
-                Change::None => {}
+                Change::None | Change::Rebased(_) => {}
                 Change::Step {
                     execution,
                     json,
@@ -115,6 +115,9 @@ impl Store {
             positions: last.positions.clone(),
             mark: last.mark,
             base: last.base,
+            now_ms: last.now_ms,
+            since_base: last.since_base,
+            bases: kept.iter().rev().find_map(|a| if let Change::Rebased(b) = &a.change { Some(b.clone()) } else { None }).unwrap_or_default(),
             open: records.into_iter().collect(),
             closed: names.collect(),
         }))

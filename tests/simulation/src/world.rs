@@ -1,7 +1,7 @@
 //! The world of a run: broker, workers, callers, faults; one event a step, chosen by the seed.
 
 use crate::log::{HistoryLog, InputLog};
-use crate::node::{Answer, NODES, Node, PARTITIONS, RECORD_BYTES_MAX, Seat, Setup};
+use crate::node::{Answer, NODES, Node, PARTITIONS, RECORD_BYTES_MAX, RECORD_BYTES_SLACK, Seat, Setup};
 use crate::programs::{PLAIN, Programs};
 use crate::rng::Rng;
 use baton_engine::call::StartCall;
@@ -166,7 +166,7 @@ impl World {
             return;
         };
         let step = self.step;
-        let result = if json.len() > RECORD_BYTES_MAX {
+        let result = if json.len() > RECORD_BYTES_MAX + RECORD_BYTES_SLACK {
             Appended::Failed {
                 reason: "message too large".into(),
             }
@@ -549,7 +549,7 @@ impl World {
         }
         let i = self.rng.below(self.late.len());
         let (p, json) = self.late.swap_remove(i);
-        if json.len() <= RECORD_BYTES_MAX && self.rng.one_in(2) {
+        if json.len() <= RECORD_BYTES_MAX + RECORD_BYTES_SLACK && self.rng.one_in(2) {
             self.say(|| format!("a late append lands on {p}"));
             let step = self.step;
             self.history[p].append(json, step);

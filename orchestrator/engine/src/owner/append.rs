@@ -48,6 +48,8 @@ impl Owner {
             positions: state.positions.clone(),
             mark: state.mark,
             base: state.base,
+            now_ms: state.now_ms,
+            since_base: 0,
             change,
         };
         let mut in_flight = InFlight {
@@ -86,7 +88,7 @@ impl Owner {
         let Some(front) = self.memory.in_flight.front() else {
             return; // of an earlier life
         };
-        if !self.memory.in_flight.iter().take(2).any(|r| r.id == id) && id < front.id {
+        if id < front.id {
             return; // of an earlier life
         }
         match result {
@@ -193,6 +195,11 @@ impl Owner {
     /// No claim stands between: what was read and is ours is effective, and the gap is harmless.
     fn settle(&mut self, verify: Verify, out: &mut Vec<Action>) {
         let mut acks = verify.acks;
+        if !acks.is_empty() && verify.next <= self.memory.next_offset {
+            let why = "what was acknowledged is no longer in the log: a later owner has deleted it";
+            self.lose(why, true, out);
+            return;
+        }
         while let Some((id, offset)) = acks.pop_front() {
             let Some(front) = self.memory.in_flight.front() else {
                 return;
@@ -220,6 +227,7 @@ impl Owner {
         if self.memory.in_flight.is_empty() {
             self.memory.next_offset = self.memory.next_offset.max(verify.next);
         }
+        self.look_for_denials(out);
         self.continue_restating(out);
     }
 
@@ -239,11 +247,12 @@ impl Owner {
             then,
             ..
         } = record;
-        if !matches!(applied.change, Change::None) {
+        if !matches!(applied.change, Change::None) || !effects.is_empty() {
             self.memory.since_mark += 1;
             self.memory.mark_due = true;
         }
         applied.offset = offset;
+        applied.since_base = self.memory.since_base;
         if then == Then::Rebase {
             self.rebased(&mut applied, out);
         }
@@ -265,13 +274,39 @@ impl Owner {
             return;
         }
         if next < looked_at {
-            self.lose(
-                "the history ends before what was acknowledged: the log was cut",
-                true,
-                out,
-            );
+            let why = "the history ends before what was acknowledged: the log was cut";
+            self.lose(why, true, out);
         } else if next > self.memory.next_offset && self.memory.in_flight.is_empty() {
             self.look_back(VecDeque::new(), next - 1, out);
+        } else {
+            self.confirm_denials(next, out);
+            self.look_for_denials(out);
+        }
+    }
+
+    /// Asks where the log ends now.
+    pub(super) fn ask_for_end(&mut self, out: &mut Vec<Action>) {
+        self.memory.looked_ms = self.clock_ms;
+        self.memory.looked_at = Some(self.memory.next_offset);
+        self.memory.denials_looked = self.memory.denials.len();
+        out.push(Action::LookAtEnd);
+    }
+
+    /// Nobody else has written up to `next`: what was denied before the look is denied for good.
+    fn confirm_denials(&mut self, next: i64, out: &mut Vec<Action>) {
+        let looked = std::mem::take(&mut self.memory.denials_looked).min(self.memory.denials.len());
+        if next == self.memory.next_offset && self.memory.in_flight.is_empty() {
+            let confirmed = self.memory.denials.drain(..looked);
+            out.extend(confirmed.map(|(id, reply)| Action::Reply { id, reply }));
+        } else if let Some(last) = self.memory.in_flight.back_mut() {
+            // The acknowledgement of what is in flight will tell just as well.
+            last.replies.append(&mut self.memory.denials);
+        }
+    }
+
+    fn look_for_denials(&mut self, out: &mut Vec<Action>) {
+        if !self.memory.denials.is_empty() && self.memory.looked_at.is_none() && self.is_serving() {
+            self.ask_for_end(out);
         }
     }
 }

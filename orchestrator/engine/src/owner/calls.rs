@@ -6,6 +6,7 @@
 use super::Owner;
 use super::decide::NewExecution;
 use super::inputs::stimulus_of;
+use super::memory::Held;
 use super::state::start_hash;
 use crate::call::{Call, CallError, CallId, Reply, StartCall};
 use crate::ports::Action;
@@ -32,7 +33,7 @@ impl Owner {
                 )),
             });
         } else if self.memory.reclaim.is_some() {
-            self.memory.held.push_back((id, call));
+            self.memory.held.push_back(Held::Call(id, call));
         } else {
             match call {
                 Call::Start(start) => self.on_start_call(id, *start, out),
@@ -46,10 +47,14 @@ impl Owner {
         }
     }
 
-    /// Takes the calls that waited for a claim.
+    /// Takes what waited for a claim.
     pub(super) fn release_held(&mut self, out: &mut Vec<Action>) {
-        for (id, call) in std::mem::take(&mut self.memory.held) {
-            self.on_call(id, call, out);
+        for held in std::mem::take(&mut self.memory.held) {
+            match held {
+                Held::Call(id, call) => self.on_call(id, call, out),
+                Held::Refused(id, reason) => self.on_sent(id, Err(reason), out),
+                Held::RegistryRead => self.settle_parked(out),
+            }
         }
     }
 

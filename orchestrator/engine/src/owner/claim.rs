@@ -10,8 +10,8 @@
 //! used twice.
 
 use super::Owner;
-use super::fold::{Fold, Folding};
-use super::memory::Memory;
+use super::fold::{Fold, FoldError, Folding};
+use super::memory::{Held, Memory};
 use crate::call::CallError;
 use crate::limits::RECLAIM_PAUSE_MAX_MS;
 use crate::ports::{Action, Appended, ReadFrom};
@@ -29,7 +29,11 @@ pub enum Phase {
     Claiming {
         /// Its append id.
         id: u64,
+        /// When it was appended, by this node's clock, milliseconds since the epoch.
+        sent_ms: i64,
     },
+    /// Waits for the registry: the fold met a revision that it did not have.
+    ReadingRegistry,
     /// Waits for the store's checkpoint.
     Loading,
     /// Reads the log back to see how far back it must begin.
@@ -84,7 +88,10 @@ impl Owner {
     pub(super) fn claim(&mut self, out: &mut Vec<Action>) {
         self.claims += 1;
         let id = self.fresh_id();
-        self.phase = Phase::Claiming { id };
+        self.phase = Phase::Claiming {
+            id,
+            sent_ms: self.clock_ms,
+        };
         out.push(self.claim_record(id));
     }
 
@@ -112,12 +119,14 @@ impl Owner {
             self.on_reclaimed(result, out);
             return true;
         }
-        if self.phase != (Phase::Claiming { id }) {
-            return false;
-        }
+        let sent_ms = match self.phase {
+            Phase::Claiming { id: claim, sent_ms } if claim == id => sent_ms,
+            _ => return false,
+        };
         match result {
             Appended::At { offset, broker_ms } => {
-                let skew_ms = broker_ms.map_or(0, |broker_ms| (broker_ms - clock_ms).abs());
+                // The broker stamped it somewhere between sending and hearing of it.
+                let skew_ms = broker_ms.map_or(0, |at| (sent_ms - at).max(at - clock_ms).max(0));
                 if skew_ms > self.settings.clock_skew_max_ms && !self.without(11) {
                     self.halt(
                         format!(
@@ -159,12 +168,16 @@ impl Owner {
             pending: &mut self.memory.pending,
         };
         match checkpoint.map(|c| Fold::from_checkpoint(*c, folding)) {
+            Some(Err(FoldError::UnknownRevision(_))) if !self.memory.registry_read => {
+                self.learn_revision(out)
+            }
             Some(Ok(fold)) => {
                 let from = ReadFrom::Offset(fold.next_offset());
                 self.memory.folding = Some(fold);
                 self.read_history(from, out);
             }
-            Some(Err(reason)) => {
+            Some(Err(e)) => {
+                let reason = format!("{e:?}");
                 tracing::warn!(
                     partition = self.settings.partition,
                     reason,
@@ -251,7 +264,7 @@ impl Owner {
             match fold.record(*offset, json, context) {
                 Ok(Some(applied)) => out.push(Action::Apply(applied)),
                 Ok(None) => {}
-                Err(super::fold::FoldError::Gap) => {
+                Err(FoldError::Gap) => {
                     tracing::warn!(
                         partition = self.settings.partition,
                         "the log no longer reaches back to the checkpoint"
@@ -259,7 +272,11 @@ impl Owner {
                     self.seek_base(out);
                     return;
                 }
-                Err(super::fold::FoldError::Broken(reason)) => {
+                Err(FoldError::UnknownRevision(_)) if !self.memory.registry_read => {
+                    self.learn_revision(out);
+                    return;
+                }
+                Err(FoldError::Broken(reason) | FoldError::UnknownRevision(reason)) => {
                     self.halt(format!("history record at offset {offset}: {reason}"), out);
                     return;
                 }
@@ -268,6 +285,20 @@ impl Owner {
         self.memory.folding = Some(fold);
         if last {
             self.folded(out);
+        }
+    }
+
+    /// The history names a definition that the registry, as far as this node has read it, doesn't have: read on (R13).
+    fn learn_revision(&mut self, out: &mut Vec<Action>) {
+        self.memory.registry_read = true;
+        self.phase = Phase::ReadingRegistry;
+        self.read_registry(out);
+    }
+
+    /// Folds anew now that the registry was read to its end.
+    pub(super) fn fold_again(&mut self, out: &mut Vec<Action>) {
+        if self.phase == Phase::ReadingRegistry {
+            self.seek_base(out);
         }
     }
 
@@ -286,11 +317,13 @@ impl Owner {
         self.memory.seq = 0;
         self.memory.since_base = since_base;
         self.memory.bases = bases;
+        self.memory.marked_positions = state.positions.clone();
         self.memory.done = state.positions.clone();
         self.memory.swept_ms = state.now_ms;
         self.memory.state = state;
         if !self.without(11) {
             self.now_ms = self.now_ms.max(self.memory.state.now_ms);
+            self.memory.claimed_ms = self.memory.claimed_ms.max(self.memory.state.now_ms);
         }
         self.arm_all();
         self.phase = Phase::Opening;
@@ -384,7 +417,7 @@ impl Owner {
         let pause_ms =
             (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as i64 % RECLAIM_PAUSE_MAX_MS;
         self.phase = Phase::Pausing {
-            until_ms: self.now_ms + pause_ms,
+            until_ms: self.clock_ms + pause_ms,
         };
     }
 
@@ -417,7 +450,12 @@ impl Owner {
             .into_iter()
             .flat_map(|r| r.replies)
             .map(|(id, _)| id);
-        for id in unanswered.chain(memory.held.into_iter().map(|(id, _)| id)) {
+        let held = memory.held.into_iter().filter_map(|held| match held {
+            Held::Call(id, _) => Some(id),
+            Held::Refused(..) | Held::RegistryRead => None,
+        });
+        let denied = memory.denials.into_iter().map(|(id, _)| id);
+        for id in unanswered.chain(held).chain(denied) {
             out.push(Action::Reply {
                 id,
                 reply: Err(CallError::NotOwner { partition }),

@@ -97,6 +97,17 @@ impl Owner {
             Ok(json) => self.advance(arn, json, None, step.effects, out),
             Err(too_large) => self.fail_instead(arn, cause, &too_large, out),
         }
+        if !self.is_serving() {
+            // Not even the failure could be stored: halted, and nothing can be promised.
+            let refused = CallError::NotOwner {
+                partition: self.settings.partition,
+            };
+            out.extend(reply.map(|(id, _)| Action::Reply {
+                id,
+                reply: Err(refused),
+            }));
+            return false;
+        }
         if let Some((id, reply)) = reply {
             self.reply(id, Ok(reply), out);
         }
@@ -126,7 +137,7 @@ impl Owner {
         let execution = &slot.execution;
         let effects: Effects = effects
             .into_iter()
-            .filter_map(|e| pending_effect(arn, execution, e, now_ms, settings))
+            .filter_map(|e| pending_effect(arn, execution, e, settings))
             .collect();
         self.rearm(arn);
         let closed = close_if_done(&mut self.memory.state, arn, now_ms);
@@ -156,6 +167,7 @@ impl Owner {
             events,
             rejected: None,
             passed_on: None,
+            report_again: None,
             base: self.memory.state.base,
         });
         let json = Bytes::from(record.to_json());

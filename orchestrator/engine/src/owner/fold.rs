@@ -14,8 +14,9 @@ use baton_machine::{Effect, Execution};
 use baton_schemas::Record;
 use baton_schemas::arn::arn_hash;
 use baton_schemas::history::{
-    Cause, Event, EventKind, HistoryRecord, InputTopic, PassedOn, Restated, Step, Transition,
+    Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Step, Transition,
 };
+use baton_schemas::request::{ExecutionClosed, ReplyTo};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -23,17 +24,19 @@ use std::sync::Arc;
 
 /// A fold under way.
 pub struct Fold {
-    state: State,
+    pub(super) state: State,
     /// Offset of the last claim; `None` before the first, when nothing counts.
-    epoch: Option<i64>,
+    pub(super) epoch: Option<i64>,
     seq: u64,
     /// Offset that must come next, if the fold began at a checkpoint.
     contiguous_from: Option<i64>,
     /// Records up to this offset are in the checkpoint; only refused and passed-on inputs among them are of interest.
     effects_only_through: i64,
     next: i64,
-    since_base: u64,
-    bases: VecDeque<(i64, i64)>,
+    pub(super) since_base: u64,
+    pub(super) bases: VecDeque<(i64, i64)>,
+    /// An execution whose restatement has begun: ARN, its claim, steps so far.
+    pub(super) gathering: Option<(Arc<str>, i64, Vec<Step>)>,
 }
 
 impl Default for Fold {
@@ -48,6 +51,7 @@ impl Default for Fold {
             next: 0,
             since_base: 0,
             bases: VecDeque::new(),
+            gathering: None,
         }
     }
 }
@@ -65,13 +69,30 @@ pub struct Folding<'a> {
 pub enum FoldError {
     /// The log begins after the checkpoint.
     Gap,
+    /// An execution runs a revision that the registry, as far as it has been read, doesn't have.
+    UnknownRevision(String),
     /// A record that counts can't be understood.
     Broken(String),
 }
 
+impl From<String> for FoldError {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+impl From<&str> for FoldError {
+    fn from(reason: &str) -> Self {
+        Self::Broken(reason.to_owned())
+    }
+}
+
 impl Fold {
     /// A fold that goes on from the store's checkpoint.
-    pub fn from_checkpoint(checkpoint: Checkpoint, context: Folding<'_>) -> Result<Self, String> {
+    pub fn from_checkpoint(
+        checkpoint: Checkpoint,
+        context: Folding<'_>,
+    ) -> Result<Self, FoldError> {
         let Folding {
             settings,
             definitions,
@@ -95,10 +116,10 @@ impl Fold {
                 match HistoryRecord::from_json(json).map_err(|e| e.to_string())? {
                     HistoryRecord::Transition(t) => fold.transition(*offset, t, json, context)?,
                     HistoryRecord::Restatement { state, epoch, .. } => {
-                        fold.restated(*offset, epoch, state, json, context)?
+                        fold.restated(*offset, epoch, state, context)?
                     }
                     HistoryRecord::Claim { .. } | HistoryRecord::Mark { .. } => {
-                        return Err("a claim or mark among an execution's records".to_owned());
+                        return Err("a claim or mark among an execution's records".into());
                     }
                 };
             }
@@ -106,6 +127,10 @@ impl Fold {
         fold.state.positions = checkpoint.positions;
         fold.state.mark = checkpoint.mark;
         fold.state.base = checkpoint.base;
+        fold.state.now_ms = checkpoint.now_ms;
+        fold.since_base = checkpoint.since_base;
+        fold.bases = checkpoint.bases.into();
+        fold.gathering = None;
         fold.state.names = Names::default();
         fold.state.names.extend(&checkpoint.closed);
         *pending = pending.split_off(&(checkpoint.mark + 1));
@@ -158,7 +183,7 @@ impl Fold {
         let partition = context.settings.partition;
         if offset <= self.effects_only_through {
             if let HistoryRecord::Transition(t) = record {
-                let effects = strays(t.rejected, t.passed_on, position_of(&t.cause));
+                let effects = self.strays(t);
                 if !effects.is_empty() {
                     context.pending.insert(offset, effects);
                 }
@@ -169,6 +194,7 @@ impl Fold {
             HistoryRecord::Claim { now, .. } => {
                 self.epoch = Some(offset);
                 self.seq = 0;
+                self.gathering = None;
                 self.state.now_ms = self.state.now_ms.max(now);
                 Change::None
             }
@@ -176,8 +202,7 @@ impl Fold {
                 if !self.accepts(t.epoch, t.seq, context.settings) {
                     return Ok(None);
                 }
-                self.transition(offset, t, json, context)
-                    .map_err(FoldError::Broken)?
+                self.transition(offset, t, json, context)?
             }
             HistoryRecord::Mark {
                 epoch,
@@ -196,8 +221,7 @@ impl Fold {
                 if !self.accepts(epoch, seq, context.settings) {
                     return Ok(None);
                 }
-                self.restated(offset, epoch, state, json, context)
-                    .map_err(FoldError::Broken)?
+                self.restated(offset, epoch, state, context)?
             }
         };
         self.since_base += 1;
@@ -209,8 +233,40 @@ impl Fold {
             positions: self.state.positions.clone(),
             mark: self.state.mark,
             base: self.state.base,
+            now_ms: self.state.now_ms,
+            since_base: self.since_base,
             change,
         }))
+    }
+
+    /// The effects of an input that changed no execution: refused, passed on, or a report asked for again.
+    fn strays(&self, t: Transition) -> Effects {
+        let dead = t
+            .rejected
+            .zip(position_of(&t.cause))
+            .map(|(reason, (topic, offset))| Outbound::DeadLetter {
+                topic,
+                offset,
+                record: None,
+                reason,
+            });
+        let passed_on = t.passed_on.map(|p| pass_on(*p));
+        let execution = t.execution;
+        let report = t.report_again.map(|to| {
+            let stopped = self
+                .state
+                .names
+                .get(&execution)
+                .is_some_and(|name| name.start_hash == 0);
+            report_again(to, execution, stopped)
+        });
+        let outbound = dead.into_iter().chain(passed_on).chain(report);
+        outbound
+            .map(|outbound| PendingEffect {
+                task: None,
+                outbound,
+            })
+            .collect()
     }
 
     fn accepts(&mut self, epoch: i64, seq: u64, settings: &Settings) -> bool {
@@ -229,18 +285,18 @@ impl Fold {
         t: Transition,
         json: &Bytes,
         context: Folding<'_>,
-    ) -> Result<Change, String> {
+    ) -> Result<Change, FoldError> {
         self.state.now_ms = self.state.now_ms.max(t.now);
-        let position = position_of(&t.cause);
-        if let Some((topic, at)) = position {
+        if let Some((topic, at)) = position_of(&t.cause) {
             self.state.positions.advance(topic, at + 1);
         }
         self.note_base(t.base);
-        let mut effects = strays(t.rejected, t.passed_on, position);
-        let change = if t.events.is_empty() {
+        let (arn, events, now_ms) = (t.execution.clone(), t.events.clone(), t.now);
+        let mut effects = self.strays(t);
+        let change = if events.is_empty() {
             Change::None
         } else {
-            self.events(t.execution, &t.events, t.now, json, &context, &mut effects)?
+            self.events(arn, &events, now_ms, json, &context, &mut effects)?
         };
         if !effects.is_empty() {
             context.pending.insert(offset, effects);
@@ -256,7 +312,7 @@ impl Fold {
         json: &Bytes,
         context: &Folding<'_>,
         pending: &mut Effects,
-    ) -> Result<Change, String> {
+    ) -> Result<Change, FoldError> {
         let mut opened = None;
         if let Some(EventKind::ExecutionStarted(started)) = events.first().map(|e| &e.kind) {
             let input = events[0]
@@ -288,7 +344,7 @@ impl Fold {
         pending.extend(
             effects
                 .into_iter()
-                .filter_map(|e| pending_effect(&arn, &slot.execution, e, now_ms, context.settings)),
+                .filter_map(|e| pending_effect(&arn, &slot.execution, e, context.settings)),
         );
         slot.records.push(json.clone());
         let start_ms = slot.start_ms;
@@ -302,16 +358,19 @@ impl Fold {
         })
     }
 
-    fn new_slot(
+    pub(super) fn new_slot(
         &self,
         arn: &Arc<str>,
         revision: u64,
         start_ms: i64,
         start_hash: u64,
         context: &Folding<'_>,
-    ) -> Result<Slot, String> {
+    ) -> Result<Slot, FoldError> {
         let definition = context.definitions.revision(revision).ok_or_else(|| {
-            format!("execution {arn} runs revision {revision}, which is not in the registry")
+            FoldError::UnknownRevision(format!(
+                "execution {arn} runs revision {revision} of its definition, which is not in the registry, or which \
+                 this build can't compile: look at the registry topic, or upgrade baton"
+            ))
         })?;
         let execution = Execution::empty(
             definition.program.clone(),
@@ -343,103 +402,6 @@ impl Fold {
         }
         self.note_base(base);
     }
-
-    fn restated(
-        &mut self,
-        offset: i64,
-        epoch: i64,
-        state: Restated,
-        json: &Bytes,
-        context: Folding<'_>,
-    ) -> Result<Change, String> {
-        match state {
-            Restated::Names(closed) => {
-                self.state.names.extend(&closed);
-                Ok(Change::Names(closed))
-            }
-            Restated::Complete { positions, now } => {
-                for (topic, next) in &positions.0 {
-                    self.state.positions.advance(*topic, *next);
-                }
-                self.state.now_ms = self.state.now_ms.max(now);
-                self.state.base = Some(epoch);
-                self.since_base = 0;
-                self.bases.push_back((epoch, now));
-                Ok(Change::None)
-            }
-            Restated::Execution {
-                execution,
-                transitions,
-            } => {
-                let (slot, opened) =
-                    self.replay(&execution, epoch, &transitions, json, &context)?;
-                let effects: Effects = slot
-                    .execution
-                    .open_commands()
-                    .into_iter()
-                    .filter_map(|c| {
-                        pending_effect(
-                            &execution,
-                            &slot.execution,
-                            Effect::Command(c),
-                            0,
-                            context.settings,
-                        )
-                    })
-                    .collect();
-                if !effects.is_empty() {
-                    context.pending.insert(offset, effects);
-                }
-                let start_ms = slot.start_ms;
-                self.state.executions.insert(execution.clone(), slot);
-                Ok(Change::Restated {
-                    execution,
-                    start_ms,
-                    opened,
-                    json: json.clone(),
-                })
-            }
-        }
-    }
-
-    fn replay(
-        &mut self,
-        arn: &Arc<str>,
-        epoch: i64,
-        transitions: &[Step],
-        json: &Bytes,
-        context: &Folding<'_>,
-    ) -> Result<(Slot, Opened), String> {
-        let first = transitions
-            .first()
-            .and_then(|step| step.events.first())
-            .ok_or("an execution without events")?;
-        let (EventKind::ExecutionStarted(started), Some(input)) = (&first.kind, &first.data) else {
-            return Err("an execution that does not begin with ExecutionStarted".to_owned());
-        };
-        let start_hash = start_hash(&started.machine, input);
-        let opened = Opened {
-            machine: started.machine.clone(),
-            revision: started.revision,
-            start_hash,
-        };
-        let mut slot = self.new_slot(
-            arn,
-            started.revision,
-            transitions[0].now,
-            start_hash,
-            context,
-        )?;
-        for step in transitions {
-            for event in &step.events {
-                slot.execution.apply(event, step.now, &mut Vec::new());
-            }
-            self.state.now_ms = self.state.now_ms.max(step.now);
-        }
-        slot.records.push(json.clone());
-        slot.restated = epoch;
-        Ok((slot, opened))
-    }
 }
 
 /// The position that a cause takes up.
@@ -449,30 +411,6 @@ fn position_of(cause: &Cause) -> Option<(InputTopic, i64)> {
         Cause::Requests(at) => Some((InputTopic::Requests, *at)),
         Cause::Http(_) | Cause::Timer => None,
     }
-}
-
-/// The effects of a refused or passed-on input.
-fn strays(
-    rejected: Option<Arc<str>>,
-    passed_on: Option<Box<PassedOn>>,
-    position: Option<(InputTopic, i64)>,
-) -> Effects {
-    let dead = rejected
-        .zip(position)
-        .map(|(reason, (topic, offset))| PendingEffect {
-            task: None,
-            outbound: Outbound::DeadLetter {
-                topic,
-                offset,
-                record: None,
-                reason,
-            },
-        });
-    let passed_on = passed_on.map(|p| PendingEffect {
-        task: None,
-        outbound: pass_on(*p),
-    });
-    dead.into_iter().chain(passed_on).collect()
 }
 
 /// Takes a closed execution out of the open ones and remembers its name.
@@ -499,15 +437,33 @@ pub fn pending_effect(
     arn: &Arc<str>,
     execution: &Execution,
     effect: Effect,
-    now_ms: i64,
     settings: &Settings,
 ) -> Option<PendingEffect> {
     let task = match &effect {
         Effect::Command(command) => Some((arn.clone(), command.task)),
         _ => None,
     };
-    outbound_of(arn, execution.started(), effect, now_ms, settings)
+    outbound_of(arn, execution.started(), effect, settings)
         .map(|outbound| PendingEffect { task, outbound })
+}
+
+/// The result of a closed execution, told once more; `stopped` if it was stopped before its start, so that nobody has a
+/// result.
+pub fn report_again(to: ReplyTo, execution: Arc<str>, stopped: bool) -> Outbound {
+    if !stopped {
+        return Outbound::ReportAgain { to, execution };
+    }
+    let closed = ExecutionClosed {
+        execution,
+        status: baton_machine::Status::Aborted.as_str(),
+        output: None,
+        failure: Failure::default(),
+        traceparent: None,
+    };
+    Outbound::Closed {
+        to,
+        closed: Box::new(closed),
+    }
 }
 
 /// The name of an execution that was stopped before it was started.

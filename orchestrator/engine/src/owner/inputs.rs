@@ -5,23 +5,14 @@
 
 use super::Owner;
 use super::decide::NewExecution;
-use super::fold::{pass_on, tombstone};
-use super::memory::Then;
-use super::outbox::{Effects, PendingEffect};
+use super::memory::Held;
 use super::state::{Name, start_hash};
-use crate::ports::{Action, InputRecord, Outbound};
-use crate::views::Change;
+use crate::ports::{Action, InputRecord};
 use baton_machine::Stimulus;
-use baton_schemas::arn::arn_hash;
-use baton_schemas::history::{
-    Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Transition,
-};
+use baton_schemas::history::{Cause, InputTopic};
 use baton_schemas::partition::partition_of;
-use baton_schemas::record::Outgoing;
 use baton_schemas::request::{StartRequest, StopRequest};
-use baton_schemas::{Completion, Outcome, Payload, Record, Request};
-use bytes::Bytes;
-use std::sync::Arc;
+use baton_schemas::{Completion, Outcome, Request};
 
 impl Owner {
     pub(super) fn on_record(
@@ -45,6 +36,10 @@ impl Owner {
             self.memory.reclaim.is_none(),
             "inputs wait while a claim is under way"
         );
+        let record = match self.park_if_unknown(offset, record, out) {
+            Some(record) => record,
+            None => return,
+        };
         self.memory.state.positions.advance(topic, offset + 1);
         let cause = match topic {
             InputTopic::Completions => Cause::Completions(offset),
@@ -60,9 +55,8 @@ impl Owner {
                 self.reject(cause, Some(record), &reason, out)
             }
         }
-        if self.memory.parked.is_none() || topic != InputTopic::Requests {
-            self.on_read_up_to(topic, offset + 1, out);
-        }
+        self.memory.mark_due = true;
+        self.on_read_up_to(topic, offset + 1, out);
     }
 
     /// Everything below `next` has been dealt with.
@@ -127,25 +121,21 @@ impl Owner {
             self.on_repeated_start(start, name, hash, cause, out);
             return;
         }
-        match self.definitions.current(&start.machine) {
-            Some(definition) => {
-                let new = NewExecution {
-                    execution: start.execution.clone(),
-                    definition: &definition,
-                    input: start.input.clone(),
-                    traceparent: start.traceparent.clone(),
-                    reply_to: start.reply_to.clone(),
-                    cause: cause.clone(),
-                };
-                if let Err(e) = self.start(new, out) {
-                    self.reject(cause, None, &e.to_string(), out);
-                }
-            }
-            None => {
-                // Before "does not exist", the registry is read to its end (R13).
-                self.memory.parked = Some((offset, start));
-                out.push(Action::ReadRegistry);
-            }
+        let Some(definition) = self.definitions.current(&start.machine) else {
+            let reason = format!("state machine {} does not exist", start.machine);
+            self.reject(cause, None, &reason, out);
+            return;
+        };
+        let new = NewExecution {
+            execution: start.execution,
+            definition: &definition,
+            input: start.input,
+            traceparent: start.traceparent,
+            reply_to: start.reply_to,
+            cause: cause.clone(),
+        };
+        if let Err(e) = self.start(new, out) {
+            self.reject(cause, None, &e.to_string(), out);
         }
     }
 
@@ -162,28 +152,66 @@ impl Owner {
             let reason = "an execution with this name has closed; it had another input";
             self.reject(cause, None, reason, out);
         } else if let Some(to) = start.reply_to {
-            let id = self.fresh_id();
-            out.push(Action::Send {
-                id,
-                outbound: Outbound::ReportAgain {
-                    to,
-                    execution: start.execution,
-                },
-            });
+            self.report_again(to, start.execution, name.start_hash == 0, cause, out);
         }
     }
 
-    pub(super) fn on_registry_read(&mut self, out: &mut Vec<Action>) {
-        let Some((offset, start)) = self.memory.parked.take() else {
-            return;
+    /// Before "does not exist", the registry is read to its end (R13): a start whose machine is not known waits, undecided,
+    /// so its position stays where it is. `None` if it waits.
+    fn park_if_unknown(
+        &mut self,
+        offset: i64,
+        record: InputRecord,
+        out: &mut Vec<Action>,
+    ) -> Option<InputRecord> {
+        let InputRecord::Request(Request::Start(start)) = record else {
+            return Some(record);
         };
-        if self.definitions.current(&start.machine).is_some() {
-            self.on_start_request(offset, start, out);
-        } else {
-            let reason = format!("state machine {} does not exist", start.machine);
-            self.reject(Cause::Requests(offset), None, &reason, out);
+        let state = &self.memory.state;
+        let is_ours = partition_of(start.execution.as_bytes(), self.settings.partitions)
+            == self.settings.partition;
+        let is_taken = state.executions.contains_key(&start.execution)
+            || state.names.get(&start.execution).is_some();
+        if !is_ours || is_taken || self.definitions.current(&start.machine).is_some() {
+            return Some(InputRecord::Request(Request::Start(start)));
         }
-        self.on_read_up_to(InputTopic::Requests, offset + 1, out);
+        self.memory.parked = Some((offset, start));
+        self.read_registry(out);
+        None
+    }
+
+    /// Asks for the registry to be read to its end.
+    pub(super) fn read_registry(&mut self, out: &mut Vec<Action>) {
+        self.registry_reads += 1;
+        out.push(Action::ReadRegistry);
+    }
+
+    pub(super) fn on_registry_read(&mut self, out: &mut Vec<Action>) {
+        self.registry_reads = self.registry_reads.saturating_sub(1);
+        if self.registry_reads > 0 {
+            return; // asked before what is waited for now
+        }
+        if self.memory.reclaim.is_some() {
+            self.memory.held.push_back(Held::RegistryRead);
+        } else {
+            self.settle_parked(out);
+            self.fold_again(out);
+        }
+    }
+
+    /// Decides the start that waited for the registry.
+    pub(super) fn settle_parked(&mut self, out: &mut Vec<Action>) {
+        if !self.may_append() {
+            return;
+        }
+        if let Some((offset, start)) = self.memory.parked.take() {
+            self.memory
+                .state
+                .positions
+                .advance(InputTopic::Requests, offset + 1);
+            self.on_start_request(offset, start, out);
+            self.on_read_up_to(InputTopic::Requests, offset + 1, out);
+        }
     }
 
     fn on_stop_request(&mut self, stop: StopRequest, cause: Cause, out: &mut Vec<Action>) {
@@ -194,189 +222,8 @@ impl Owner {
         } else if self.memory.state.executions.contains_key(&arn) {
             self.step(&arn, Stimulus::Stop(stop.failure), cause, None, out);
         } else if self.memory.state.names.get(&arn).is_none() {
-            self.bury(&arn, stop, cause, out);
+            self.bury(stop, cause, out);
         }
-    }
-
-    /// A stop that came before its start: the name is taken, so that the start finds it stopped.
-    fn bury(&mut self, arn: &Arc<str>, stop: StopRequest, cause: Cause, out: &mut Vec<Action>) {
-        let event = Event {
-            id: 1,
-            prev: 0,
-            frame: 0,
-            kind: EventKind::ExecutionAborted(stop.failure),
-            data: None,
-        };
-        let name = Name {
-            start_hash: 0,
-            closed_ms: self.now_ms,
-        };
-        self.memory.state.names.insert(arn_hash(arn), name);
-        let json = self.stray_json(cause, arn.clone(), vec![event], None, None);
-        let change = Change::Names(vec![tombstone(arn, self.now_ms)]);
-        self.append(
-            arn.clone(),
-            json,
-            change,
-            Effects::new(),
-            Then::Nothing,
-            out,
-        );
-    }
-
-    /// An input that can't be used goes to the dead-letter topic; that it was refused, and why, is in the history.
-    ///
-    /// `record` is the input as it was, where that is at hand. What was understood is not: its typed form holds only what
-    /// the contract names, so the original is read again from its topic.
-    fn reject(
-        &mut self,
-        cause: Cause,
-        record: Option<Record>,
-        reason: &str,
-        out: &mut Vec<Action>,
-    ) {
-        let (topic, offset) = match cause {
-            Cause::Completions(offset) => (InputTopic::Completions, offset),
-            Cause::Requests(offset) => (InputTopic::Requests, offset),
-            Cause::Http(_) | Cause::Timer => return,
-        };
-        let reason: Arc<str> = reason.into();
-        let json = self.stray_json(cause, Arc::from(""), Vec::new(), Some(reason.clone()), None);
-        let outbound = Outbound::DeadLetter {
-            topic,
-            offset,
-            record,
-            reason,
-        };
-        let effects = vec![PendingEffect {
-            task: None,
-            outbound,
-        }];
-        self.append(
-            Arc::from(""),
-            json,
-            Change::None,
-            effects,
-            Then::Nothing,
-            out,
-        );
-    }
-
-    /// A completion that belongs to another partition is sent there (R12). One that is too large to be noted goes on as
-    /// the small failure that it would become there (R9).
-    fn pass_on_completion(
-        &mut self,
-        partition: i32,
-        cause: Cause,
-        completion: Completion,
-        out: &mut Vec<Action>,
-    ) {
-        if self.pass_on(
-            InputTopic::Completions,
-            partition,
-            cause.clone(),
-            &completion,
-            out,
-        ) {
-            return;
-        }
-        let failure = Failure {
-            error: Some("States.DataLimitExceeded".into()),
-            cause: Some(
-                "The task's completion is too large to be passed on to its partition.".into(),
-            ),
-        };
-        let small = Completion {
-            outcome: Outcome::Failed(failure),
-            ..completion
-        };
-        self.pass_on(InputTopic::Completions, partition, cause, &small, out);
-    }
-
-    fn pass_on_request(
-        &mut self,
-        partition: i32,
-        cause: Cause,
-        request: &Request,
-        out: &mut Vec<Action>,
-    ) {
-        if !self.pass_on(InputTopic::Requests, partition, cause.clone(), request, out) {
-            let reason = "too large to be passed on to its partition: produce it to the partition of its key (murmur2)";
-            self.reject(cause, None, reason, out);
-        }
-    }
-
-    /// Notes an input that belongs to another partition and sends it there; `false` if the note would be too large.
-    fn pass_on(
-        &mut self,
-        topic: InputTopic,
-        partition: i32,
-        cause: Cause,
-        input: &impl Outgoing,
-        out: &mut Vec<Action>,
-    ) -> bool {
-        let text = |bytes: &[u8]| -> Arc<str> { String::from_utf8_lossy(bytes).into() };
-        let mut headers = Vec::new();
-        input.for_each_header(&mut |name, value| headers.push((name.into(), text(value))));
-        let value = input.value().and_then(|v| Payload::from_bytes(&v).ok());
-        let key = input.key().map_or_else(|| Arc::from(""), text);
-        let passed_on = PassedOn {
-            topic,
-            partition,
-            key,
-            headers,
-            value,
-        };
-        let effects = vec![PendingEffect {
-            task: None,
-            outbound: pass_on(passed_on.clone()),
-        }];
-        let seq_before = self.memory.seq;
-        let json = self.stray_json(
-            cause,
-            Arc::from(""),
-            Vec::new(),
-            None,
-            Some(Box::new(passed_on)),
-        );
-        if json.len() > self.settings.record_bytes_max && !self.without(9) {
-            self.memory.seq = seq_before;
-            return false;
-        }
-        self.append(
-            Arc::from(""),
-            json,
-            Change::None,
-            effects,
-            Then::Nothing,
-            out,
-        );
-        true
-    }
-
-    fn stray_json(
-        &mut self,
-        cause: Cause,
-        execution: Arc<str>,
-        events: Vec<Event>,
-        rejected: Option<Arc<str>>,
-        passed_on: Option<Box<PassedOn>>,
-    ) -> Bytes {
-        let seq = self.next_seq();
-        self.memory.state.now_ms = self.now_ms;
-        let (epoch, base, now) = (self.memory.epoch, self.memory.state.base, self.now_ms);
-        let record = Transition {
-            epoch,
-            seq,
-            cause,
-            now,
-            execution,
-            events,
-            rejected,
-            passed_on,
-            base,
-        };
-        Bytes::from(HistoryRecord::Transition(record).to_json())
     }
 }
 

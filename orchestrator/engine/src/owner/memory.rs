@@ -44,8 +44,16 @@ pub struct Memory {
     pub looked_ms: i64,
     /// A new claim in the same life is under way, to begin a restatement.
     pub reclaim: Option<u64>,
-    /// Calls that wait for that claim.
-    pub held: VecDeque<(CallId, Call)>,
+    /// What waits for that claim.
+    pub held: VecDeque<Held>,
+    /// Denials that wait for a look at the end of the log, asked for after they were made.
+    pub denials: Vec<(CallId, Result<Reply, CallError>)>,
+    /// How many of the denials the look under way is good for.
+    pub denials_looked: usize,
+    /// Whether the registry was read to its end since a fold met an unknown revision.
+    pub registry_read: bool,
+    /// Positions as the last mark said them.
+    pub marked_positions: Positions,
     /// The restatement under way.
     pub restating: Option<Restating>,
     /// Accepted records since the last complete restatement.
@@ -66,11 +74,21 @@ pub struct Memory {
     pub folding: Option<super::fold::Fold>,
 }
 
+/// Something that came while a claim of the same life was under way.
+pub enum Held {
+    /// A call.
+    Call(CallId, Call),
+    /// A send that was refused.
+    Refused(u64, String),
+    /// The registry was read.
+    RegistryRead,
+}
+
 /// A record appended and not yet effective.
 pub struct InFlight {
     /// Append id.
     pub id: u64,
-    /// Its size in the log, for R4's read-back.
+    /// Its sequence number, to find it when the log is read back (R4).
     pub seq: u64,
     /// What to send when it is effective.
     pub effects: Effects,
@@ -97,7 +115,7 @@ pub struct Verify {
     pub read: u64,
     /// Acknowledgements that came meanwhile, in order; `None` for one without offset.
     pub acks: VecDeque<(u64, Option<i64>)>,
-    /// `(offset, epoch, seq)` of own records seen.
+    /// `(offset, seq)` of own records seen.
     pub seen: Vec<(i64, u64)>,
     /// A claim of somebody else was seen.
     pub foreign: bool,

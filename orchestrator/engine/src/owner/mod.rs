@@ -12,10 +12,10 @@
 //! | R5 | look at the own history, ask the broker on a foreign claim | `append`, `timers` |
 //! | R6 | replies wait for what was appended before them | `append` |
 //! | R7 | positions come from the history | `state`, `inputs` |
-//! | R9 | size is checked before the append | `decide` |
+//! | R9 | size is checked before the append | `decide`, `strays`, `restate` |
 //! | R10 | outbox and marks | `outbox` |
 //! | R11 | drain, then fire; `now` never goes back | `claim`, `timers` |
-//! | R12 | strays are passed on, a stop before its start leaves a tombstone | `inputs` |
+//! | R12 | strays are passed on, a stop before its start leaves a tombstone | `strays` |
 //! | R14 | restatement and deletion | `restate` |
 //!
 //! R8 (one subscription) belongs to the adapter, R13 to [`crate::registry`].
@@ -29,8 +29,10 @@ mod inputs;
 mod memory;
 mod outbound;
 mod outbox;
+mod refold;
 mod restate;
 mod state;
+mod strays;
 mod timers;
 
 use crate::call::{CallError, CallId, Reply};
@@ -52,7 +54,12 @@ pub struct Owner {
     last_id: u64,
     /// Claims made by this owner; varies the pause before the next one.
     claims: u64,
+    /// Time of decisions: the clock, but never before what was recorded last (R11), milliseconds since the epoch.
     now_ms: i64,
+    /// The clock as given, for pauses and intervals.
+    clock_ms: i64,
+    /// Registry reads asked for and not yet answered; also survives, so that an old answer is not taken for a new one.
+    registry_reads: u32,
 }
 
 impl Owner {
@@ -67,12 +74,15 @@ impl Owner {
             last_id: 0,
             claims: 0,
             now_ms: 0,
+            clock_ms: 0,
+            registry_reads: 0,
         }
     }
 
     /// Takes one input at time `now_ms` (the clock's, milliseconds since the epoch) and adds to `out` what is to be
     /// done, in order.
     pub fn handle(&mut self, input: Input, now_ms: i64, out: &mut Vec<Action>) {
+        self.clock_ms = now_ms;
         self.now_ms = if self.without(11) {
             now_ms
         } else {
@@ -167,10 +177,25 @@ impl Owner {
 
     /// Answers a call once everything appended before this moment is effective (R6).
     fn reply(&mut self, id: CallId, reply: Result<Reply, CallError>, out: &mut Vec<Action>) {
-        let barrier = !self.without(6);
+        let without = self.settings.without.rule;
         match self.memory.in_flight.back_mut() {
-            Some(last) if barrier => last.replies.push((id, reply)),
+            Some(last) if !without[6] => last.replies.push((id, reply)),
+            // "There is no such thing" is true only if nobody else wrote meanwhile: look first.
+            None if is_denial(&reply) && !without[5] && !without[6] => {
+                self.memory.denials.push((id, reply));
+                if self.memory.looked_at.is_none() {
+                    self.ask_for_end(out);
+                }
+            }
             _ => out.push(Action::Reply { id, reply }),
         }
     }
+}
+
+/// Whether the answer says that something is not, which a record unseen could make untrue. What was is so for ever.
+fn is_denial(reply: &Result<Reply, CallError>) -> bool {
+    matches!(
+        reply,
+        Err(CallError::ExecutionDoesNotExist(_) | CallError::TaskTimedOut)
+    )
 }

@@ -15,7 +15,6 @@ pub fn outbound_of(
     arn: &Arc<str>,
     started: &Started,
     effect: Effect,
-    _now_ms: i64,
     settings: &Settings,
 ) -> Option<Outbound> {
     match effect {

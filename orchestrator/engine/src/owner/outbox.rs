@@ -4,6 +4,7 @@
 //! record is effective; a permanent refusal becomes an event.
 
 use super::Owner;
+use super::memory::Held;
 use crate::limits::{MARK_EVERY_MS, MARK_EVERY_RECORDS};
 use crate::ports::{Action, Outbound};
 use baton_machine::Stimulus;
@@ -102,6 +103,12 @@ impl Owner {
     }
 
     pub(super) fn on_sent(&mut self, id: u64, result: Result<(), String>, out: &mut Vec<Action>) {
+        if self.memory.reclaim.is_some()
+            && let Err(reason) = result
+        {
+            self.memory.held.push_back(Held::Refused(id, reason));
+            return;
+        }
         let Some(task) = self.memory.outbox.remove(id) else {
             return; // of an earlier life
         };
@@ -140,7 +147,7 @@ impl Owner {
     pub(super) fn mark_if_due(&mut self, out: &mut Vec<Action>) {
         let memory = &self.memory;
         let enough = memory.since_mark >= MARK_EVERY_RECORDS
-            || (memory.mark_due && self.now_ms - memory.marked_ms >= MARK_EVERY_MS);
+            || (memory.mark_due && self.clock_ms - memory.marked_ms >= MARK_EVERY_MS);
         let free = memory.in_flight.len() < self.settings.in_flight_max;
         if !enough || !free || !self.may_append() || !memory.pending.is_empty() {
             return;
@@ -152,15 +159,19 @@ impl Owner {
             self.memory.outbox.first_offset()
         };
         let upto = first.unwrap_or(self.memory.next_offset) - 1;
-        if upto <= self.memory.state.mark {
+        if upto <= self.memory.state.mark
+            && self.memory.marked_positions == self.memory.state.positions
+        {
             return;
         }
+        let upto = upto.max(self.memory.state.mark);
         self.memory.since_mark = 0;
         self.memory.mark_due = false;
-        self.memory.marked_ms = self.now_ms;
+        self.memory.marked_ms = self.clock_ms;
         self.memory.state.mark = upto;
         let seq = self.next_seq();
         let positions = self.memory.state.positions.clone();
+        self.memory.marked_positions = positions.clone();
         let record = HistoryRecord::Mark {
             epoch: self.memory.epoch,
             seq,

@@ -130,9 +130,11 @@ impl Owner {
         if done && (settled || self.settings.without.rule[10]) {
             restating.completed = true;
             let positions = self.memory.state.positions.clone();
+            let (now, bases) = (self.now_ms, self.memory.bases.iter().copied().collect());
             let state = Restated::Complete {
                 positions,
-                now: self.now_ms,
+                now,
+                bases,
             };
             self.append_restated(state, Then::Rebase, out);
         }
@@ -153,21 +155,51 @@ impl Owner {
             return;
         }
         slot.restated = claim;
-        let transitions = steps_of(&slot.records)
-            .into_iter()
-            .map(|(now, events)| Step { now, events })
-            .collect();
-        let json = self.append_restated(
-            Restated::Execution {
+        let records = std::mem::take(&mut slot.records);
+        let mut parts = self.parts_of(&records).peekable();
+        let mut written = Vec::new();
+        let mut part = 0;
+        while let Some(transitions) = parts.next() {
+            let more = parts.peek().is_some();
+            let state = Restated::Execution {
                 execution: arn.clone(),
                 transitions,
-            },
-            Then::Nothing,
-            out,
-        );
-        if let Some(slot) = self.memory.state.executions.get_mut(arn) {
-            slot.records = vec![json];
+                part,
+                more,
+            };
+            written.push(self.append_restated(state, Then::Nothing, out));
+            part += 1;
         }
+        if let Some(slot) = self.memory.state.executions.get_mut(arn) {
+            slot.records = written;
+        }
+    }
+
+    /// The steps in an execution's records, in parts that each fit a history record (R9).
+    fn parts_of(&self, records: &[Bytes]) -> std::vec::IntoIter<Vec<Step>> {
+        // Every step was within the bound when it was appended; the rest of a statement takes a few hundred bytes more.
+        let limit = if self.without(9) {
+            usize::MAX
+        } else {
+            self.settings.record_bytes_max
+        };
+        let mut parts: Vec<Vec<Step>> = Vec::new();
+        let mut bytes = 0;
+        for json in records {
+            for (now, events) in steps_of(std::slice::from_ref(json)) {
+                let step = Step { now, events };
+                let size = serde_json::to_vec(&step).map_or(0, |json| json.len());
+                match parts.last_mut() {
+                    Some(part) if bytes + size <= limit => part.push(step),
+                    _ => {
+                        bytes = 0;
+                        parts.push(vec![step]);
+                    }
+                }
+                bytes += size;
+            }
+        }
+        parts.into_iter()
     }
 
     fn append_restated(&mut self, state: Restated, then: Then, out: &mut Vec<Action>) -> Bytes {
@@ -195,6 +227,7 @@ impl Owner {
         };
         self.memory.state.base = Some(restating.claim);
         applied.base = Some(restating.claim);
+        applied.since_base = 0;
         self.memory.since_base = 0;
         self.memory.bases.push_back((restating.claim, self.now_ms));
         let expired_before = self.now_ms - self.settings.closed_kept_ms;
@@ -207,6 +240,7 @@ impl Owner {
             before = Some(claim);
             self.memory.bases.pop_front();
         }
+        applied.change = Change::Rebased(self.memory.bases.iter().copied().collect());
         out.extend(before.map(|before| Action::DeleteHistory { before }));
     }
 
@@ -220,6 +254,8 @@ impl Owner {
             positions: state.positions.clone(),
             mark: state.mark,
             base: state.base,
+            now_ms: state.now_ms,
+            since_base: self.memory.since_base,
             change: Change::None,
         }
     }

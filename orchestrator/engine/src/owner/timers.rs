@@ -18,7 +18,8 @@ const FIRED_PER_TICK_MAX: usize = 1_000;
 impl Owner {
     pub(super) fn on_tick(&mut self, out: &mut Vec<Action>) {
         match self.phase {
-            Phase::Pausing { until_ms } if self.now_ms >= until_ms => self.claim(out),
+            Phase::Pausing { until_ms } if self.clock_ms >= until_ms => self.claim(out),
+            Phase::Draining { .. } => self.look_at_end(out),
             Phase::Active => {
                 self.fire(out);
                 if self.may_append() {
@@ -35,11 +36,11 @@ impl Owner {
     }
 
     pub(super) fn next_tick(&self) -> Option<i64> {
-        let soon_ms = self.now_ms + TICK_MAX_MS;
+        let soon_ms = self.clock_ms + TICK_MAX_MS;
         match self.phase {
             Phase::Idle | Phase::Halted => None,
             Phase::Pausing { until_ms } => Some(until_ms),
-            Phase::Active if self.may_append() && self.restating_can_go_on() => Some(self.now_ms),
+            Phase::Active if self.may_append() && self.restating_can_go_on() => Some(self.clock_ms),
             Phase::Active if self.may_append() => {
                 let first = self.memory.timers.first().map(|(due_ms, _)| *due_ms);
                 Some(first.map_or(soon_ms, |due_ms| due_ms.min(soon_ms)))
@@ -84,10 +85,12 @@ impl Owner {
         let idle = self.memory.in_flight.is_empty()
             && self.memory.verify.is_none()
             && self.memory.reclaim.is_none();
-        if idle && self.now_ms - self.memory.looked_ms >= TAIL_EVERY_MS && !self.without(5) {
-            self.memory.looked_ms = self.now_ms;
-            self.memory.looked_at = Some(self.memory.next_offset);
-            out.push(Action::LookAtEnd);
+        if idle
+            && self.clock_ms - self.memory.looked_ms >= TAIL_EVERY_MS
+            && self.memory.looked_at.is_none()
+            && !self.without(5)
+        {
+            self.ask_for_end(out);
         }
     }
 
@@ -106,13 +109,7 @@ impl Owner {
             let effects: Effects = commands
                 .filter(|c| turns(to_ms, c.scheduled_ms) > turns(from_ms, c.scheduled_ms))
                 .filter_map(|c| {
-                    pending_effect(
-                        arn,
-                        &slot.execution,
-                        Effect::Command(c),
-                        to_ms,
-                        &self.settings,
-                    )
+                    pending_effect(arn, &slot.execution, Effect::Command(c), &self.settings)
                 })
                 .collect();
             if !effects.is_empty() {
