@@ -27,11 +27,13 @@ struct Queue {
     items: Vec<Item>,
     /// Items ever pushed.
     pushed: u64,
+    /// Items ever given to the writer.
+    taken: u64,
     /// Items ever written.
     written: u64,
     /// Write at least up to this item now.
     wanted: u64,
-    /// Since when something has gathered.
+    /// Since when something has gathered that the writer was not given.
     since: Option<Instant>,
     bytes: u64,
     records: u64,
@@ -168,8 +170,8 @@ impl Pending {
             }
             let now = Instant::now();
             let due = queue.since.map(|since| since + limits::FLUSH_EVERY);
-            let wanted = queue.wanted > queue.written || queue.bytes >= limits::FLUSH_BYTES;
-            if queue.since.is_some() && (wanted || due.is_some_and(|due| due <= now)) {
+            let wanted = queue.wanted > queue.taken || queue.bytes >= limits::FLUSH_BYTES;
+            if queue.pushed > queue.taken && (wanted || due.is_some_and(|due| due <= now)) {
                 return Task::Flush;
             }
             let until = due.map_or(idle_at, |due| due.min(idle_at));
@@ -187,8 +189,7 @@ impl Pending {
     /// For the writer: what has gathered. Readers see it until [`Pending::wrote`].
     pub fn take(&self) -> Taken {
         let mut overlay = self.overlay();
-        self.fold(&mut overlay);
-        self.queue().since = None;
+        self.fold(&mut overlay, true);
         let window = Arc::new(std::mem::take(&mut overlay.current));
         overlay.flushing = Some(window.clone());
         Taken {
@@ -225,7 +226,7 @@ impl Pending {
     /// disk, so that what it returns and the overlay together have everything.
     pub fn look<S>(&self, execution: &str, snapshot: impl FnOnce() -> S) -> (Seen, S) {
         let mut overlay = self.overlay();
-        self.fold(&mut overlay);
+        self.fold(&mut overlay, false);
         let mut seen = Seen::default();
         for window in overlay
             .flushing
@@ -246,9 +247,13 @@ impl Pending {
         (seen, snapshot())
     }
 
-    fn fold(&self, overlay: &mut Overlay) {
+    /// Moves the queue into the window; `taking` if the window then goes to the writer.
+    fn fold(&self, overlay: &mut Overlay, taking: bool) {
         let (items, pushed) = {
             let mut queue = self.queue();
+            if taking {
+                (queue.taken, queue.since) = (queue.pushed, None);
+            }
             (std::mem::take(&mut queue.items), queue.pushed)
         };
         overlay.folded = pushed;
@@ -322,7 +327,94 @@ fn bytes_of(applied: &Applied) -> u64 {
     let content = match &applied.change {
         Change::None => 0,
         Change::Step { json, .. } | Change::Restated { json, .. } => json.len(),
+        Change::Rebased(bases) => bases.len() * size_of::<(i64, i64)>(),
         Change::Names(names) => names.len() * size_of::<baton_schemas::history::Closed>(),
     };
     content as u64 + limits::RECORD_OVERHEAD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baton_schemas::history::Positions;
+
+    fn applied(offset: i64) -> Applied {
+        let positions = Positions::default();
+        Applied {
+            partition: 0,
+            offset,
+            epoch: 0,
+            seq: 0,
+            positions,
+            mark: 0,
+            base: None,
+            now_ms: 0,
+            since_base: 0,
+            change: Change::None,
+        }
+    }
+
+    /// Runs what the writer's thread runs, without a disk; the offsets in the order written.
+    fn written(pending: &Pending) -> Vec<i64> {
+        let mut offsets = Vec::new();
+        loop {
+            let task = pending.next_task(Instant::now() + limits::SWEEP_EVERY);
+            let taken = pending.take();
+            offsets.extend(
+                taken
+                    .window
+                    .partitions
+                    .values()
+                    .filter_map(|p| Some(p.at.as_ref()?.offset)),
+            );
+            pending.wrote(taken);
+            if task == Task::Close {
+                pending.end("closed");
+                return offsets;
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_forgotten_between_pushes_and_takes() {
+        let pending = Pending::new(BTreeMap::new());
+        let writer = std::thread::spawn({
+            let pending = pending.clone();
+            move || written(&pending)
+        });
+        let pusher = std::thread::spawn({
+            let mut appender = Appender(pending.clone());
+            move || (0..50_000).for_each(|offset| appender.apply(vec![applied(offset)]))
+        });
+        while !pusher.is_finished() {
+            pending.flush().unwrap();
+            pending.look("none", || ());
+        }
+        pusher.join().unwrap();
+        pending.flush().unwrap();
+        assert_eq!(pending.size(), (0, 0));
+        pending.close();
+        let offsets = writer.join().unwrap();
+        assert!(offsets.is_sorted());
+        assert_eq!(offsets.last(), Some(&49_999));
+    }
+
+    #[test]
+    fn a_writer_that_ends_lets_everybody_go() {
+        let pending = Pending::new(BTreeMap::new());
+        let mut appender = Appender(pending.clone());
+        appender.apply(vec![applied(0)]);
+        let waiting = std::thread::spawn({
+            let pending = pending.clone();
+            move || pending.flush()
+        });
+        pending.end("the disk is full");
+        assert_eq!(
+            waiting.join().unwrap().unwrap_err().as_ref(),
+            "the disk is full"
+        );
+        appender.apply(vec![applied(1)]);
+        assert_eq!(pending.size(), (0, 0));
+        assert!(pending.ended().is_some());
+    }
 }
