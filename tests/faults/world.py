@@ -41,7 +41,7 @@ class World:
             node.start()
         self._create_machine()
         self.runs = self.directory / "handler-runs"
-        self.worker = echo(self.directory, self.kafka.address, QUEUE, self.runs).start()
+        self.worker = echo(self.directory, self.kafka.address, QUEUE, self.runs, "echo-1").start()
         self.load = Load(self.kafka.address, self.nodes[0].prefix, MACHINE, REPLIES).start()
         # Warm: every part has done its work.
         self.load.advance(200)

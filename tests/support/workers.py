@@ -6,10 +6,14 @@ from support.paths import EXAMPLES, RELEASE
 from support.process import Process
 
 
-def echo(directory, kafka, queue, runs=None):
-    """Rust: returns its input. Each run of its handler adds the task's token to the file `runs`, if given."""
+def echo(directory, kafka, queue, runs=None, instance=None):
+    """Rust: returns its input. Each run of its handler adds the task's token to the file `runs`, if given.
+
+    A worker with an `instance` name has its partitions back at once when it is started again.
+    """
     environment = {"BATON_KAFKA": kafka, **({"BATON_ECHO_LOG": str(runs)} if runs else {})}
-    return Process("echo worker", [RELEASE / "echo", queue], directory / "echo.log", environment)
+    named = ["--instance", instance] if instance else []
+    return Process("echo worker", [RELEASE / "echo", *named, queue], directory / "echo.log", environment)
 
 
 def images_in_rust(directory, kafka, *queues):

@@ -266,9 +266,10 @@ impl Config {
             .set("group.id", format!("{}orchestrator", self.prefix))
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", self.session_timeout_ms.to_string())
+            // A member learns at its next heartbeat that partitions are given out anew, and until then those stand still.
             .set(
                 "heartbeat.interval.ms",
-                (self.session_timeout_ms / 4).clamp(100, 3_000).to_string(),
+                (self.session_timeout_ms / 12).clamp(100, 3_000).to_string(),
             )
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")

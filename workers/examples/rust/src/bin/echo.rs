@@ -1,4 +1,6 @@
-//! A worker that returns its input, for measurements: `echo [--kafka HOST:PORT] [--prefix P] QUEUE...`.
+//! A worker that returns its input, for measurements: `echo [--kafka HOST:PORT] [--prefix P] [--instance NAME] QUEUE...`.
+//!
+//! With `--instance`, a name that no other worker of the group has, it keeps its partitions over a restart.
 //!
 //! With `BATON_ECHO_LOG=FILE`, each run of the handler adds the task's token to that file as a line: so a test can count
 //! how often a task ran.
@@ -40,6 +42,10 @@ async fn main() -> Result<(), WorkerError> {
         worker = match (word.as_str(), words.len()) {
             ("--kafka", 1..) => worker.kafka(words.next().unwrap_or_default()),
             ("--prefix", 1..) => worker.prefix(words.next().unwrap_or_default()),
+            ("--instance", 1..) => {
+                let name = words.next().unwrap_or_default();
+                worker.consumer_config("group.instance.id", name)
+            }
             ("--queue", _) => worker,
             _ => worker.queue(word, echo),
         };
