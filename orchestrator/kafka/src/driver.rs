@@ -370,6 +370,7 @@ impl Driver {
             .lanes
             .iter()
             .filter_map(|lane| lane.owner.next_tick_ms())
+            .chain(self.performer.next_tick_ms())
             .min();
         let until =
             next_ms.map(|at| Duration::from_millis(at.saturating_sub(now_ms).max(0) as u64));

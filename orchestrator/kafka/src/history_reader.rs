@@ -37,6 +37,8 @@ pub enum Job {
     Stop,
 }
 
+/// As [`Job::History`]'s `through`: to the log's end as it is when the read begins.
+const END: i64 = i64::MAX;
 /// No record for this long is a failure of the read.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 
@@ -118,7 +120,7 @@ impl HistoryReader {
     }
 
     fn read(&self, mut read: Read<'_>, from: ReadFrom) -> Result<(), Closed> {
-        let result = self.begin(&read, from).and_then(|any| {
+        let result = self.begin(&mut read, from).and_then(|any| {
             if any {
                 self.read_all(&mut read)
             } else {
@@ -146,8 +148,11 @@ impl HistoryReader {
     }
 
     /// Assigns the partition at the right place; `false` if nothing is there to be read.
-    fn begin(&self, read: &Read<'_>, from: ReadFrom) -> Result<bool, String> {
+    fn begin(&self, read: &mut Read<'_>, from: ReadFrom) -> Result<bool, String> {
         let (low, end) = self.settled_end(read)?;
+        if read.through == END {
+            read.through = end - 1;
+        }
         let first = match from {
             ReadFrom::Earliest => low,
             ReadFrom::Offset(offset) => offset.max(low),
@@ -170,14 +175,16 @@ impl HistoryReader {
         let give_up = Instant::now() + STALLED_AFTER;
         loop {
             let problem = match self.admin.offsets(&self.topic, read.partition) {
-                Ok((low, end)) if end > read.through => return Ok((low, end)),
+                Ok((low, end)) if end > read.through || read.through == END => {
+                    return Ok((low, end));
+                }
                 Ok((_, end)) => format!(
                     "the log ends at {end}, but offset {} was acknowledged",
                     read.through
                 ),
                 Err(e) => e.to_string(),
             };
-            if Instant::now() >= give_up || read.is_void() {
+            if Instant::now() >= give_up || read.is_void() || self.inbox.is_closed() {
                 return Err(problem);
             }
             // Nothing else to do until the broker has moved on; serves the client meanwhile.
@@ -187,7 +194,7 @@ impl HistoryReader {
 
     fn read_all(&self, read: &mut Read<'_>) -> Result<Result<(), Closed>, String> {
         let mut progress = Instant::now();
-        while !read.is_void() {
+        while !read.is_void() && !self.inbox.is_closed() {
             match self.consumer.poll(POLL_EVERY) {
                 Some(Ok(message)) => {
                     if message.offset() > read.through {

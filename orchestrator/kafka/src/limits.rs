@@ -17,7 +17,12 @@ pub const FEED_RESUME_AT: usize = 1_000;
 pub const MAILBOX_MAX: usize = 1_024;
 /// Most bytes of history in one part that is given to an owner (one record may be larger).
 pub const HISTORY_PART_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Most messages in a producer's queue; past it the driver waits.
+/// Longest wait of an append for room in the producer's queue; then the partition starts over from its log.
+pub const APPEND_WAIT_MAX: Duration = Duration::from_millis(100);
+/// Longest wait for room in the producer's queue of what threads other than the driver send on their own account.
+pub const SEND_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Most messages in a producer's queue; past it effects wait in the driver, bounded by
+/// [`baton_engine::limits::OUTBOX_MAX`] a partition.
 pub const PRODUCER_QUEUE_MAX: usize = 1_000_000;
 /// Room in the history topic for what Kafka adds to a record of [`baton_engine::limits::RECORD_BYTES_MAX`].
 pub const RECORD_OVERHEAD_BYTES: usize = 64 * 1024;

@@ -20,12 +20,15 @@ use baton_schemas::topics::Topics;
 use baton_schemas::{DeadLetter, Record};
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long what came back unsent waits before it is sent again, milliseconds.
 const SEND_AGAIN_MS: i64 = 500;
+/// How long what found no room waits for deliveries to make some, milliseconds.
+const FULL_PAUSE_MS: i64 = 20;
 /// How long a stopping node waits for what its producers still hold.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -62,7 +65,7 @@ pub struct Performer {
     applied: Vec<Applied>,
     replies: Vec<(Answer, Result<Reply, CallError>)>,
     /// What came back unsent, and when it is sent again.
-    again: Vec<(OwnedMessage, Tag)>,
+    again: VecDeque<(OwnedMessage, Tag)>,
     again_at_ms: Option<i64>,
 }
 
@@ -85,7 +88,7 @@ impl Performer {
             last_call: 0,
             applied: Vec::new(),
             replies: Vec::new(),
-            again: Vec::new(),
+            again: VecDeque::new(),
             again_at_ms: None,
         }
     }
@@ -351,7 +354,7 @@ impl Performer {
 
     /// Keeps a record that came back unsent.
     pub fn send_later(&mut self, message: OwnedMessage, tag: Tag) {
-        self.again.push((message, tag));
+        self.again.push_back((message, tag));
     }
 
     /// Writes the views, then answers; sends what waits.
@@ -368,13 +371,26 @@ impl Performer {
         match self.again_at_ms {
             None => self.again_at_ms = Some(now_ms + SEND_AGAIN_MS),
             Some(at) if at <= now_ms => {
-                self.again_at_ms = None;
-                for (message, tag) in std::mem::take(&mut self.again) {
-                    self.ways.effects.send_again(message, tag);
-                }
+                self.send_again();
+                self.again_at_ms = (!self.again.is_empty()).then_some(now_ms + FULL_PAUSE_MS);
             }
             Some(_) => {}
         }
+    }
+
+    /// Sends what came back, as far as there is room.
+    fn send_again(&mut self) {
+        while let Some((message, tag)) = self.again.pop_front() {
+            if !self.ways.effects.send_again(&message, tag) {
+                self.again.push_front((message, tag));
+                return;
+            }
+        }
+    }
+
+    /// When what came back is to be sent again, milliseconds since the epoch.
+    pub fn next_tick_ms(&self) -> Option<i64> {
+        self.again_at_ms
     }
 
     fn apply(&mut self) {

@@ -16,7 +16,7 @@ use rdkafka::message::{
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which producer a report comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,28 +134,29 @@ fn acknowledged(message: &BorrowedMessage<'_>) -> Outcome {
     }
 }
 
-/// Whether sending the same record again would fail again. What only says that this client is broken, or was stopped, or
-/// that time ran out, is not the record's fault.
+/// Whether the record itself is at fault, or what it is addressed to, so that sending it again would fail again. All else
+/// passes: time ran out, the client is broken or was stopped, the broker is in trouble.
 fn is_permanent(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
-    !matches!(
+    matches!(
         error.rdkafka_error_code(),
         Some(
-            Code::Fatal
-                | Code::PurgeQueue
-                | Code::PurgeInflight
-                | Code::MessageTimedOut
-                | Code::OutOfOrderSequenceNumber
-                | Code::UnknownProducerId
-                | Code::InvalidProducerEpoch
-                | Code::NotEnoughReplicas
-                | Code::NotEnoughReplicasAfterAppend
-                | Code::RequestTimedOut
-                | Code::OperationTimedOut
-                | Code::BrokerTransportFailure
-                | Code::AllBrokersDown
+            Code::MessageSizeTooLarge
+                | Code::InvalidRecord
+                // The client has asked for the topic for `topic.metadata.propagation.max.ms`.
+                | Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                // No topic can have that name.
+                | Code::InvalidTopic
+                | Code::InvalidArgument
+                | Code::TopicAuthorizationFailed
         )
     )
+}
+
+fn is_full(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }
 
 impl Kind {
@@ -193,15 +194,16 @@ impl Slot {
         }))
     }
 
-    /// A sender for one thread.
-    pub fn sender(self: &Arc<Self>) -> Sender {
+    /// A sender for one thread, each of whose records may wait for room in the queue for so long.
+    pub fn sender(self: &Arc<Self>, patience: Duration) -> Sender {
         Sender {
             native: self.lock().clone(),
             slot: self.clone(),
+            patience,
         }
     }
 
-    /// From now on a full queue is an error and not a reason to wait.
+    /// From now on nobody waits for room in the queue.
     pub fn stop_waiting(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -251,6 +253,8 @@ fn make(config: &Config, kind: Kind, inbox: &Arc<Inbox>) -> KafkaResult<Native> 
 pub struct Sender {
     native: Arc<Native>,
     slot: Arc<Slot>,
+    /// How long one record may wait for room in the queue.
+    patience: Duration,
 }
 
 /// Where a record goes.
@@ -305,19 +309,25 @@ impl Sender {
         );
     }
 
-    /// Sends a record again that came back.
-    pub fn send_again(&mut self, message: OwnedMessage, tag: Tag) {
-        let to = To {
+    /// Sends a record again that came back; `false` if there is no room for it yet.
+    pub fn send_again(&mut self, message: &OwnedMessage, tag: Tag) -> bool {
+        let record = BaseRecord {
             topic: message.topic(),
             partition: Some(message.partition()).filter(|p| *p >= 0),
+            payload: message.payload(),
+            key: message.key(),
+            timestamp: None,
+            headers: message.headers().cloned(),
+            delivery_opaque: tag.pack(),
         };
-        let headers = message.headers().map(|headers| {
-            use rdkafka::message::Headers as _;
-            headers
-                .iter()
-                .fold(OwnedHeaders::new(), OwnedHeaders::insert)
-        });
-        self.send(to, message.key(), message.payload(), headers, tag);
+        match self.enqueue(record) {
+            Ok(()) => true,
+            Err((error, _)) if is_full(&error) => false,
+            Err((error, record)) => {
+                self.not_sent(&error, record, tag);
+                true
+            }
+        }
     }
 
     /// Waits until everything is acknowledged, or for `timeout`.
@@ -333,12 +343,15 @@ impl Sender {
     )]
     fn enqueue<'a>(&mut self, mut record: Unsent<'a>) -> Result<(), (KafkaError, Unsent<'a>)> {
         let mut renewed = false;
+        let mut give_up = None;
         loop {
             match self.native.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if !self.slot.stopping.load(Ordering::Relaxed) =>
-                {
+                Err((error, back)) if is_full(&error) => {
+                    let give_up = give_up.get_or_insert_with(|| Instant::now() + self.patience);
+                    if Instant::now() >= *give_up || self.slot.stopping.load(Ordering::Relaxed) {
+                        return Err((error, back));
+                    }
                     record = back;
                     self.native.poll(Duration::from_millis(1));
                 }
@@ -356,10 +369,10 @@ impl Sender {
     }
 
     fn not_sent(&self, error: &KafkaError, record: Unsent<'_>, tag: Tag) {
-        let again = self.slot.kind == Kind::Effects
-            && (!is_permanent(error)
-                || error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull));
-        let outcome = if again {
+        if tag == (Tag::Internal { id: 0 }) {
+            return;
+        }
+        let outcome = if self.slot.kind == Kind::Effects && !is_permanent(error) {
             Outcome::Again(Box::new(OwnedMessage::new(
                 record.payload.map(<[u8]>::to_vec),
                 record.key.map(<[u8]>::to_vec),
@@ -372,13 +385,11 @@ impl Sender {
         } else {
             Outcome::Failed(error.to_string())
         };
-        if tag != (Tag::Internal { id: 0 }) {
-            self.slot.inbox.push_delivery(Delivery {
-                kind: self.slot.kind,
-                tag,
-                outcome,
-            });
-        }
+        self.slot.inbox.push_delivery(Delivery {
+            kind: self.slot.kind,
+            tag,
+            outcome,
+        });
     }
 }
 
@@ -406,13 +417,25 @@ mod tests {
     #[test]
     fn a_record_is_refused_only_for_its_own_fault() {
         let of = |code| is_permanent(&KafkaError::MessageProduction(code));
-        assert!(
-            of(RDKafkaErrorCode::MessageSizeTooLarge)
-                && of(RDKafkaErrorCode::UnknownTopicOrPartition)
-        );
-        assert!(
-            of(RDKafkaErrorCode::UnknownTopic) && of(RDKafkaErrorCode::TopicAuthorizationFailed)
-        );
-        assert!(!of(RDKafkaErrorCode::Fatal) && !of(RDKafkaErrorCode::PurgeQueue));
+        for code in [
+            RDKafkaErrorCode::MessageSizeTooLarge,
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            RDKafkaErrorCode::UnknownTopic,
+            RDKafkaErrorCode::InvalidRecord,
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+        ] {
+            assert!(of(code), "{code:?}");
+        }
+        for code in [
+            RDKafkaErrorCode::Fatal,
+            RDKafkaErrorCode::PurgeQueue,
+            RDKafkaErrorCode::QueueFull,
+            RDKafkaErrorCode::KafkaStorageError,
+            RDKafkaErrorCode::NotLeaderForPartition,
+            RDKafkaErrorCode::ClusterAuthorizationFailed,
+            RDKafkaErrorCode::Unknown,
+        ] {
+            assert!(!of(code), "{code:?}");
+        }
     }
 }

@@ -6,7 +6,10 @@ use crate::driver::{Driver, TOPICS};
 use crate::handle::{Inner, RuntimeHandle, Stops};
 use crate::history_reader::HistoryReader;
 use crate::inbox::Inbox;
-use crate::limits::{HISTORY_READERS, MAILBOX_MAX, REGISTRY_REQUESTS_MAX, REGISTRY_TIMEOUT};
+use crate::limits::{
+    APPEND_WAIT_MAX, HISTORY_READERS, MAILBOX_MAX, REGISTRY_REQUESTS_MAX, REGISTRY_TIMEOUT,
+    SEND_WAIT_MAX,
+};
 use crate::mailbox::Mailbox;
 use crate::membership::Membership;
 use crate::metrics::Counters;
@@ -26,6 +29,7 @@ use crossbeam_channel::{Sender, bounded};
 use rdkafka::error::KafkaError;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +133,7 @@ impl Runtime {
             &config,
             ports.registry.clone(),
             requests,
-            slots[1].sender(),
+            slots[1].sender(SEND_WAIT_MAX),
             admin.clone(),
         )?;
         threads.push(spawn("registry", move || io.run())?);
@@ -201,7 +205,7 @@ impl Assembly {
         let (to_asker, jobs) = bounded(MAILBOX_MAX);
         let parts = Parts {
             admin: admin.clone(),
-            effects: slots[1].sender(),
+            effects: slots[1].sender(SEND_WAIT_MAX),
             jobs,
             inbox: inbox.clone(),
             views: ports.queries,
@@ -212,7 +216,7 @@ impl Assembly {
         let nodes = Nodes::new(
             &config,
             nudges,
-            slots[1].sender(),
+            slots[1].sender(Duration::ZERO),
             status.clone(),
             hints.clone(),
         )?;
@@ -221,8 +225,8 @@ impl Assembly {
         let (to_member, commands) = bounded(MAILBOX_MAX);
         let ways = Ways {
             inbox: inbox.clone(),
-            history: slots[0].sender(),
-            effects: slots[1].sender(),
+            history: slots[0].sender(APPEND_WAIT_MAX),
+            effects: slots[1].sender(Duration::ZERO),
             slots: slots.clone(),
             readers: readers.clone().map(Mailbox::new),
             histories: Mailbox::new(histories.clone()),
