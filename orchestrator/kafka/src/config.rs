@@ -255,6 +255,10 @@ impl Config {
             .set("fetch.error.backoff.ms", "1")
             .set("fetch.queue.backoff.ms", "1")
             .set("queued.min.messages", "100000")
+            .set(
+                "queued.max.messages.kbytes",
+                crate::limits::READ_AHEAD_KBYTES_MAX.to_string(),
+            )
             .set("check.crcs", "false");
         self.with_users(client, true)
     }

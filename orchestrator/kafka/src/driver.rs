@@ -252,8 +252,8 @@ impl Driver {
         let reader::Command::Open {
             partition,
             session,
+            next,
             end,
-            ..
         } = open
         else {
             return;
@@ -265,7 +265,7 @@ impl Driver {
         if !feed.is_current(session) {
             return;
         }
-        feed.opened(end);
+        feed.opened(next, end);
         self.performer.reader(topic).send(open);
         if let [Some(completions_end), Some(requests_end)] =
             [lane.feeds[0].end(), lane.feeds[1].end()]
@@ -311,6 +311,9 @@ impl Driver {
         if let Some(lane) = self.lanes.get_mut(partition as usize) {
             lane.assigned = assigned;
             lane.serving = false;
+            if !assigned {
+                lane.feeds.iter_mut().for_each(Feed::forget);
+            }
         }
     }
 

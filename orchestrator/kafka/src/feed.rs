@@ -3,7 +3,7 @@
 //! Owns: which opening counts, what was read and is not wanted yet, and when the reader has to pause.
 
 use crate::inbox::Read;
-use crate::limits::{FEED_RECORDS_MAX, FEED_RESUME_AT};
+use crate::limits::{FEED_BYTES_MAX, FEED_RECORDS_MAX, FEED_RESUME_AT, FEED_RESUME_AT_BYTES};
 use std::collections::VecDeque;
 
 /// See the module.
@@ -13,10 +13,14 @@ pub struct Feed {
     open: bool,
     paused: bool,
     waiting: VecDeque<Read>,
+    /// Of what waits.
+    bytes: usize,
     /// Where the partition ended when it was opened.
     end: Option<i64>,
     /// The next offset that the owner has not been given.
     next: Option<i64>,
+    /// The last `next` that was known, whatever has been closed since.
+    last_known: Option<i64>,
 }
 
 /// What the reader has to be told.
@@ -40,8 +44,15 @@ impl Feed {
         let session = self.session.wrapping_add(1);
         *self = Self {
             session,
+            last_known: self.last_known(),
             ..Self::default()
         };
+    }
+
+    /// The partition is no longer this node's: where others get to with it is not known here.
+    pub fn forget(&mut self) {
+        self.close();
+        self.last_known = None;
     }
 
     /// Whether what belongs to `session` still counts.
@@ -49,8 +60,9 @@ impl Feed {
         self.open && self.session == session
     }
 
-    /// Notes where the partition ended.
-    pub fn opened(&mut self, end: i64) {
+    /// Notes where reading begins and where the partition ended then.
+    pub fn opened(&mut self, next: i64, end: i64) {
+        self.next = Some(next);
         self.end = Some(end);
     }
 
@@ -64,9 +76,15 @@ impl Feed {
         self.next
     }
 
+    /// The same, or what it was before the partition was closed.
+    pub fn last_known(&self) -> Option<i64> {
+        self.next.or(self.last_known)
+    }
+
     /// Takes what was read, if it still counts.
     pub fn push(&mut self, read: Read) {
         if self.is_current(read.session) {
+            self.bytes += read.bytes;
             self.waiting.push_back(read);
         }
     }
@@ -74,6 +92,7 @@ impl Feed {
     /// The next record for the owner.
     pub fn pop(&mut self) -> Option<Read> {
         let read = self.waiting.pop_front()?;
+        self.bytes -= read.bytes;
         self.next = Some(if read.record.is_some() {
             read.offset + 1
         } else {
@@ -88,11 +107,13 @@ impl Feed {
 
     /// Whether the reader must pause or go on.
     pub fn change(&mut self) -> Option<Change> {
-        let waiting = self.waiting.len();
-        if self.open && !self.paused && waiting > FEED_RECORDS_MAX {
+        let records = self.waiting.len();
+        let full = records > FEED_RECORDS_MAX || self.bytes > FEED_BYTES_MAX;
+        let room = records <= FEED_RESUME_AT && self.bytes <= FEED_RESUME_AT_BYTES;
+        if self.open && !self.paused && full {
             self.paused = true;
             Some(Change::Pause)
-        } else if self.paused && waiting <= FEED_RESUME_AT {
+        } else if self.paused && room {
             self.paused = false;
             Some(Change::Resume)
         } else {
@@ -110,6 +131,7 @@ mod tests {
             partition: 0,
             session,
             offset,
+            bytes: 1,
             record: None,
         }
     }
@@ -125,6 +147,35 @@ mod tests {
         feed.push(read(second, 5));
         assert_eq!(feed.pop().map(|r| r.offset), Some(5));
         assert!(feed.pop().is_none());
+    }
+
+    #[test]
+    fn what_was_known_outlives_a_closing_but_not_the_ownership() {
+        let mut feed = Feed::default();
+        feed.open(None);
+        feed.opened(7, 9);
+        feed.close();
+        assert_eq!((feed.next(), feed.last_known()), (None, Some(7)));
+        feed.forget();
+        assert_eq!(feed.last_known(), None);
+    }
+
+    #[test]
+    fn a_few_large_records_are_enough_to_pause() {
+        let mut feed = Feed::default();
+        let session = feed.open(None);
+        let large = |offset| Read {
+            bytes: FEED_BYTES_MAX / 2,
+            ..read(session, offset)
+        };
+        (0..2).for_each(|offset| feed.push(large(offset)));
+        assert_eq!(feed.change(), None);
+        feed.push(large(2));
+        assert_eq!(feed.change(), Some(Change::Pause));
+        (0..2).for_each(|_| drop(feed.pop()));
+        assert_eq!(feed.change(), None, "the last one is too large to go on");
+        feed.pop();
+        assert_eq!(feed.change(), Some(Change::Resume));
     }
 
     #[test]

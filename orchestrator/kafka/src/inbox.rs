@@ -5,7 +5,7 @@
 //! delivery reports are bounded by the producers' queues (and must never wait, or a full producer would block the driver
 //! that has to empty this).
 
-use crate::limits::{INBOX_CALLS_MAX, INBOX_MESSAGES_MAX};
+use crate::limits::{INBOX_BYTES_MAX, INBOX_CALLS_MAX, INBOX_MESSAGES_MAX};
 use crate::producer::Delivery;
 use baton_engine::ports::{Input, InputRecord};
 use baton_engine::{Call, CallError, Reply};
@@ -66,6 +66,8 @@ pub struct Read {
     /// Which opening of the partition this belongs to.
     pub session: u32,
     pub offset: i64,
+    /// About how much memory it needs.
+    pub bytes: usize,
     /// `None`: everything below `offset` has been read.
     pub record: Option<InputRecord>,
 }
@@ -89,6 +91,8 @@ pub struct Inbox {
 #[derive(Default)]
 struct State {
     taken: Taken,
+    /// Of records in `taken`.
+    bytes: usize,
     /// The driver sleeps.
     asleep: bool,
     closed: bool,
@@ -108,8 +112,9 @@ impl Inbox {
 
     /// Waits for room and gives a message.
     pub fn push(&self, message: Message) -> Result<(), Closed> {
+        let bytes = message.bytes();
         let mut state = self.lock();
-        while state.taken.messages.len() >= INBOX_MESSAGES_MAX && !state.closed {
+        while state.is_full() && !state.closed {
             state = self
                 .room
                 .wait(state)
@@ -118,6 +123,7 @@ impl Inbox {
         if state.closed {
             return Err(Closed);
         }
+        state.bytes += bytes;
         state.taken.messages.push_back(message);
         self.wake(state);
         Ok(())
@@ -147,6 +153,7 @@ impl Inbox {
             state.asleep = false;
         }
         std::mem::swap(&mut state.taken, taken);
+        state.bytes = 0;
         drop(state);
         if !taken.messages.is_empty() {
             self.room.notify_all();
@@ -171,6 +178,26 @@ impl Inbox {
         if std::mem::take(&mut state.asleep) {
             drop(state);
             self.filled.notify_one();
+        }
+    }
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        self.taken.messages.len() >= INBOX_MESSAGES_MAX || self.bytes >= INBOX_BYTES_MAX
+    }
+}
+
+impl Message {
+    /// Memory that its records need.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Records { records, .. } => records.iter().map(|read| read.bytes).sum(),
+            Self::Input {
+                input: Input::History { records, .. },
+                ..
+            } => records.iter().map(|(_, value)| value.len()).sum(),
+            _ => 0,
         }
     }
 }
@@ -210,6 +237,30 @@ mod tests {
             got.iter().enumerate().all(|(i, got)| *got == i as i32),
             "in order"
         );
+    }
+
+    #[test]
+    fn large_records_make_their_sender_wait_before_many_messages_do() {
+        let inbox = Arc::new(Inbox::default());
+        let chunk = || Message::Records {
+            topic: InputTopic::Requests,
+            records: vec![Read {
+                partition: 0,
+                session: 0,
+                offset: 0,
+                bytes: INBOX_BYTES_MAX / 2,
+                record: None,
+            }],
+        };
+        let sender = inbox.clone();
+        let thread = std::thread::spawn(move || (0..20).all(|_| sender.push(chunk()).is_ok()));
+        let (mut taken, mut got) = (Taken::default(), 0);
+        while got < 20 {
+            inbox.take(Duration::from_secs(10), &mut taken);
+            assert!(taken.messages.len() <= 2);
+            got += taken.messages.drain(..).count();
+        }
+        assert!(thread.join().expect("no panic"));
     }
 
     #[test]

@@ -6,13 +6,25 @@ use std::time::Duration;
 pub const INBOX_MESSAGES_MAX: usize = 64;
 /// Most calls that wait for the driver; past it they are throttled.
 pub const INBOX_CALLS_MAX: usize = 20_000;
+/// Most bytes of records that wait for the driver; past it their senders wait (one message may be larger).
+pub const INBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Most records of one chunk.
 pub const CHUNK_RECORDS_MAX: usize = 1_000;
+/// Most bytes of one chunk (one record may be larger).
+pub const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What a record is reckoned to need beside its key and value: headers and our own structures.
+pub const READ_OVERHEAD_BYTES: usize = 512;
 /// Most records read but not yet wanted by an owner, per partition and topic, before that partition is paused. What was
-/// under way then still arrives: at most [`INBOX_MESSAGES_MAX`] chunks.
+/// under way then still arrives: at most [`INBOX_BYTES_MAX`], and what the client has read ahead is dropped by the pause.
 pub const FEED_RECORDS_MAX: usize = 4_000;
+/// The same in bytes.
+pub const FEED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A paused partition goes on when no more records than this wait.
 pub const FEED_RESUME_AT: usize = 1_000;
+/// And no more bytes than this.
+pub const FEED_RESUME_AT_BYTES: usize = 2 * 1024 * 1024;
+/// Most that a consumer reads ahead, over all its partitions, kilobytes.
+pub const READ_AHEAD_KBYTES_MAX: usize = 64 * 1024;
 /// Most commands that wait in a channel to a helper thread; more wait in the driver, bounded by what owners have open.
 pub const MAILBOX_MAX: usize = 1_024;
 /// Most bytes of history in one part that is given to an owner (one record may be larger).
@@ -40,6 +52,11 @@ pub const ANNOUNCEMENTS_READ: i64 = 1_000;
 pub const COMMIT_EVERY_MS: i64 = 5_000;
 /// How long a request to a broker may take before it is tried again.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a question about one partition's offsets may take, so that others are not held up.
+pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a position may lie beyond the end of its partition before that is believed: a new leader needs a moment to know
+/// how far the log is replicated.
+pub const BEYOND_END_MAX: Duration = Duration::from_secs(15);
 /// How long a consumer waits to be told where a topic is led, before it goes on without.
 pub const MEET_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between tries of what failed.

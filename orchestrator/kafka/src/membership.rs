@@ -7,7 +7,7 @@
 use crate::client::{log, log_error, waking_consumer};
 use crate::config::Config;
 use crate::inbox::{Closed, Inbox, Message};
-use crate::limits::{FENCED_PAUSE, POLL_EVERY, RETRY_EVERY};
+use crate::limits::{FENCED_PAUSE, POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY};
 use baton_engine::Input;
 use crossbeam_channel::{Receiver, select};
 use rdkafka::config::RDKafkaLogLevel;
@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 pub enum Command {
     /// Commit these positions `(topic, partition, next offset)`, for lag displays.
     Commit(Vec<(Arc<str>, i32, i64)>),
-    /// Ask the broker whether the partition is still this node's; `next` is what to commit for that.
-    Check { partition: i32, next: i64 },
+    /// Ask the broker whether the partition is still this node's; `next` is what to commit for that, or, if it is not known,
+    /// what is committed already.
+    Check { partition: i32, next: Option<i64> },
     /// Leave.
     Stop,
 }
@@ -100,7 +101,7 @@ pub struct Membership {
     changes: Changes,
     assigned: BTreeSet<i32>,
     /// Partitions in question, what to commit for them, and when to ask again.
-    questions: BTreeMap<i32, (i64, Instant)>,
+    questions: BTreeMap<i32, (Option<i64>, Instant)>,
 }
 
 /// Why a member ended.
@@ -227,7 +228,7 @@ impl Membership {
     /// that it refuses proves nothing for good: it is asked again until the group has settled and either takes the
     /// partition away or lets the commit pass.
     fn ask(&mut self, member: &BaseConsumer<Context>) -> Result<(), Closed> {
-        let due: Vec<(i32, i64)> = self
+        let due: Vec<(i32, Option<i64>)> = self
             .questions
             .iter()
             .filter(|(_, (_, at))| *at <= Instant::now())
@@ -235,10 +236,7 @@ impl Membership {
             .collect();
         for (partition, next) in due {
             let ours = if self.assigned.contains(&partition) {
-                let mut list = TopicPartitionList::new();
-                list.add_partition_offset(&self.topic, partition, Offset::Offset(next.max(0)))
-                    .expect("not negative");
-                match member.commit(&list, CommitMode::Sync) {
+                match self.commit_for_proof(member, partition, next) {
                     Ok(()) => true,
                     Err(e) => {
                         tracing::info!(partition, kafka.error = %e, "ownership is not clear yet");
@@ -257,6 +255,30 @@ impl Membership {
             })?;
         }
         Ok(())
+    }
+
+    /// Commits a position that shows on lag displays as what it is.
+    fn commit_for_proof(
+        &self,
+        member: &BaseConsumer<Context>,
+        partition: i32,
+        next: Option<i64>,
+    ) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, partition);
+        let next = match next {
+            Some(next) => next,
+            None => {
+                let committed = member.committed_offsets(list.clone(), REQUEST_TIMEOUT)?;
+                let found = committed.find_partition(&self.topic, partition);
+                // Nothing is committed: nothing was ever read.
+                found
+                    .and_then(|p| p.offset().to_raw())
+                    .map_or(0, |n| n.max(0))
+            }
+        };
+        list.set_partition_offset(&self.topic, partition, Offset::Offset(next.max(0)))?;
+        member.commit(&list, CommitMode::Sync)
     }
 
     fn commit(&self, member: &BaseConsumer<Context>, positions: &[(Arc<str>, i32, i64)]) {

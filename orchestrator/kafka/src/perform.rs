@@ -171,7 +171,7 @@ impl Performer {
                 .asker
                 .send(asker::Job::DeleteHistory { partition, before }),
             Action::CheckOwnership => {
-                let next = lane.feeds[0].next().unwrap_or(0);
+                let next = lane.feeds[0].last_known();
                 self.member
                     .send(membership::Command::Check { partition, next });
             }

@@ -4,15 +4,19 @@
 //! want more. Records are decoded here, off the driver's thread, and given on in chunks. Must not: use committed
 //! offsets, or go on from anywhere else than where it was told to.
 
-use crate::client::{Logged, meet, waking_consumer};
+mod positions;
+
+use crate::client::{EMPTY_POLLS, Logged, meet, waking_consumer};
 use crate::config::Config;
 use crate::decode::decode;
 use crate::inbox::{Closed, Inbox, Message, Read};
-use crate::limits::{CHUNK_RECORDS_MAX, POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY};
+use crate::limits::{
+    CHUNK_BYTES_MAX, CHUNK_RECORDS_MAX, POLL_EVERY, READ_OVERHEAD_BYTES, RETRY_EVERY,
+};
 use baton_schemas::history::InputTopic;
 use crossbeam_channel::{Receiver, select};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,9 +42,6 @@ pub enum Command {
     Stop,
 }
 
-/// A client may log a line between two records; only this many empty answers in a row mean that there is nothing.
-const EMPTY_POLLS: usize = 3;
-
 /// Longest wait of a fetch that finds nothing, milliseconds.
 const FETCH_WAIT_MS: &str = "100";
 
@@ -55,6 +56,8 @@ pub struct Reader {
     sessions: BTreeMap<i32, Session>,
     /// Openings that failed and are tried again.
     to_open: Vec<(Instant, Command)>,
+    /// When the positions are to be compared with what the topic holds: the client has said that one is lost.
+    doubt: Option<Instant>,
 }
 
 struct Session {
@@ -63,6 +66,8 @@ struct Session {
     next: i64,
     /// Where the partition ended when it was opened, until that is reached.
     end: Option<i64>,
+    /// Since when the position seems to lie beyond the partition's end.
+    beyond: Option<Instant>,
 }
 
 impl Reader {
@@ -93,6 +98,7 @@ impl Reader {
             inbox,
             sessions,
             to_open,
+            doubt: None,
         })
     }
 
@@ -100,7 +106,7 @@ impl Reader {
     pub fn run(mut self) {
         meet(&self.consumer, &self.name);
         while self.obey_all() {
-            match self.read_chunk() {
+            match self.check_positions().and_then(|()| self.read_chunk()) {
                 Ok(0) => {}
                 Ok(_) => continue,
                 Err(Closed) => return,
@@ -173,19 +179,28 @@ impl Reader {
         if self.sessions.is_empty() {
             meet(&self.consumer, &self.name);
         }
-        self.consumer
-            .incremental_assign(&self.one(partition, Offset::Offset(next)))?;
+        self.assign(partition, next)?;
         self.sessions.insert(
             partition,
             Session {
                 id: session,
                 next,
                 end: Some(end),
+                beyond: None,
             },
         );
         if next == end {
             self.reached_end(partition);
         }
+        Ok(())
+    }
+
+    fn assign(&self, partition: i32, next: i64) -> KafkaResult<()> {
+        self.consumer
+            .incremental_assign(&self.one(partition, Offset::Offset(next)))?;
+        // librdkafka remembers that a partition was paused, also after it was taken away.
+        let resumed = self.consumer.resume(&self.one(partition, Offset::Invalid));
+        self.note(resumed, partition);
         Ok(())
     }
 
@@ -203,8 +218,8 @@ impl Reader {
     /// Gives on what is there, up to a chunk; says how many records that were.
     fn read_chunk(&mut self) -> Result<usize, Closed> {
         let mut records = Vec::new();
-        let mut empty = 0;
-        while records.len() < CHUNK_RECORDS_MAX && empty < EMPTY_POLLS {
+        let (mut empty, mut bytes) = (0, 0);
+        while records.len() < CHUNK_RECORDS_MAX && bytes < CHUNK_BYTES_MAX && empty < EMPTY_POLLS {
             match self.consumer.poll(std::time::Duration::ZERO) {
                 None => empty += 1,
                 Some(Ok(message)) => {
@@ -218,6 +233,9 @@ impl Reader {
                         continue;
                     };
                     session.next = offset + 1;
+                    session.beyond = None;
+                    let size = message.key_len() + message.payload_len() + READ_OVERHEAD_BYTES;
+                    bytes += size;
                     let record = Some(decode(self.topic, &message));
                     if records.is_empty() {
                         records.reserve(64);
@@ -226,6 +244,7 @@ impl Reader {
                         partition,
                         session: session.id,
                         offset,
+                        bytes: size,
                         record,
                     });
                 }
@@ -235,7 +254,7 @@ impl Reader {
                 }
                 Some(Err(e)) => {
                     empty = 0;
-                    self.on_error(&e)?;
+                    self.on_error(&e);
                 }
             }
         }
@@ -258,6 +277,7 @@ impl Reader {
             partition,
             session: session.id,
             offset,
+            bytes: READ_OVERHEAD_BYTES,
             record: None,
         })
     }
@@ -269,45 +289,6 @@ impl Reader {
                 records: vec![read],
             });
         }
-    }
-
-    fn on_error(&mut self, error: &KafkaError) -> Result<(), Closed> {
-        use RDKafkaErrorCode as Code;
-        if !matches!(
-            error.rdkafka_error_code(),
-            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)
-        ) {
-            tracing::debug!(kafka.topic = &*self.name, kafka.error = %error, "reading goes on");
-            return Ok(());
-        }
-        // The client doesn't say which partition it was.
-        for (partition, session) in &self.sessions {
-            let partition = *partition;
-            match self
-                .consumer
-                .fetch_watermarks(&self.name, partition, REQUEST_TIMEOUT)
-            {
-                Ok((low, end)) if session.next < low || session.next > end => {
-                    let reason = format!(
-                        "{} partition {partition} was read up to offset {}, but now holds {low} to {end}: records were deleted \
-                         before they were read, or the topic was made anew",
-                        self.name, session.next
-                    );
-                    let topic = self.topic;
-                    self.inbox.push(Message::OutOfRange {
-                        partition,
-                        session: session.id,
-                        topic,
-                        reason,
-                    })?;
-                }
-                Ok(_) => {}
-                Err(e) => {
-                    tracing::warn!(partition, kafka.error = %e, "can't tell whether the position is lost")
-                }
-            }
-        }
-        Ok(())
     }
 
     fn one(&self, partition: i32, offset: Offset) -> TopicPartitionList {
@@ -323,3 +304,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
