@@ -13,40 +13,64 @@ const LZ4: u8 = 1;
 /// LZ4 can't make anything smaller than by this factor; a length that claims more is not one.
 const RATIO_MAX: usize = 255;
 
-/// Writes records, oldest first, as one or more chunks: `(first offset, value)` of each.
-pub fn encode<'a>(records: impl Iterator<Item = &'a (i64, Bytes)>, out: &mut Vec<(i64, Vec<u8>)>) {
-    let mut first = None;
-    let mut plain = vec![PLAIN];
-    for (offset, json) in records {
-        if first.is_some() && plain.len() + json.len() > limits::CHUNK_BYTES {
-            finish(first.take(), &mut plain, out);
-        }
-        first = first.or(Some(*offset));
-        plain.extend_from_slice(&offset.to_be_bytes());
-        plain.extend_from_slice(&(json.len() as u32).to_be_bytes());
-        plain.extend_from_slice(json);
-    }
-    finish(first, &mut plain, out);
+/// Writes chunks. Kept from one to the next, so that its memory is made once.
+#[derive(Default)]
+pub struct Encoder {
+    plain: Vec<u8>,
+    packed: Vec<u8>,
 }
 
-fn finish(first: Option<i64>, plain: &mut Vec<u8>, out: &mut Vec<(i64, Vec<u8>)>) {
-    let Some(first) = first else { return };
-    let body = &plain[1..];
-    if body.len() < limits::COMPRESS_FROM_BYTES {
-        out.push((first, std::mem::replace(plain, vec![PLAIN])));
-        return;
-    }
-    let mut packed = vec![0; 5 + lz4_flex::block::get_maximum_output_size(body.len())];
-    packed[0] = LZ4;
-    packed[1..5].copy_from_slice(&(body.len() as u32).to_be_bytes());
-    // The output is large enough by construction; were it not, the plain form is as good.
-    match lz4_flex::block::compress_into(body, &mut packed[5..]) {
-        Ok(length) => {
-            packed.truncate(5 + length);
-            out.push((first, packed));
-            plain.truncate(1);
+impl Encoder {
+    /// Writes records, oldest first, as one or more chunks; `put` gets the first offset and the bytes of each.
+    pub fn encode<'a>(
+        &mut self,
+        records: impl Iterator<Item = &'a (i64, Bytes)>,
+        mut put: impl FnMut(i64, &[u8]),
+    ) {
+        let mut first = None;
+        self.begin();
+        for (offset, json) in records {
+            if self.plain.len() + json.len() > limits::CHUNK_BYTES
+                && let Some(first) = first.take()
+            {
+                put(first, self.finish());
+                self.begin();
+            }
+            first = first.or(Some(*offset));
+            self.plain.extend_from_slice(&offset.to_be_bytes());
+            self.plain
+                .extend_from_slice(&(json.len() as u32).to_be_bytes());
+            self.plain.extend_from_slice(json);
         }
-        Err(_) => out.push((first, std::mem::replace(plain, vec![PLAIN]))),
+        if let Some(first) = first {
+            put(first, self.finish());
+        }
+        if self.plain.capacity() > limits::CHUNK_BYTES {
+            *self = Self::default();
+        }
+    }
+
+    fn begin(&mut self) {
+        self.plain.clear();
+        self.plain.push(PLAIN);
+    }
+
+    fn finish(&mut self) -> &[u8] {
+        let body = &self.plain[1..];
+        if body.len() < limits::COMPRESS_FROM_BYTES {
+            return &self.plain;
+        }
+        let room = 5 + lz4_flex::block::get_maximum_output_size(body.len());
+        if self.packed.len() < room {
+            self.packed.resize(room, 0);
+        }
+        self.packed[0] = LZ4;
+        self.packed[1..5].copy_from_slice(&(body.len() as u32).to_be_bytes());
+        match lz4_flex::block::compress_into(body, &mut self.packed[5..]) {
+            Ok(length) => &self.packed[..5 + length],
+            // There is room enough by construction; were there not, the plain form is as good.
+            Err(_) => &self.plain,
+        }
     }
 }
 
@@ -93,7 +117,9 @@ mod tests {
 
     fn round_trip(records: &[(i64, Bytes)]) -> (usize, Vec<(i64, Bytes)>) {
         let mut chunks = Vec::new();
-        encode(records.iter(), &mut chunks);
+        Encoder::default().encode(records.iter(), |first, bytes| {
+            chunks.push((first, bytes.to_vec()))
+        });
         let mut read = Vec::new();
         for (first, chunk) in &chunks {
             let before = read.len();

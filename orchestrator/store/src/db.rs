@@ -27,6 +27,8 @@ pub struct Db {
     pub names: Keyspace,
     /// Histories.
     pub chunks: Keyspace,
+    /// Start and ARN (as [`crate::keys::listed`]) of executions that closed past the mark, by closing offset.
+    pub closings: Keyspace,
 }
 
 impl Db {
@@ -57,6 +59,10 @@ impl Db {
             by_arn: database.keyspace("by_arn", index)?,
             names: database.keyspace("names", index)?,
             chunks: database.keyspace("chunks", histories)?,
+            // Few and short-lived, found by range.
+            closings: database.keyspace("closings", || {
+                index().filter_policy(FilterPolicy::disabled())
+            })?,
             database,
         })
     }

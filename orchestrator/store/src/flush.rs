@@ -1,8 +1,9 @@
 //! Writing a window: one fjall batch per partition, its checkpoint included.
 //!
-//! Owns: the generations, the batches and their order; `put` knows which keys an execution touches. Runs on the writer thread alone, so what it reads stays true
-//! until it writes.
+//! Owns: the generations, the batches and their order; `put` knows which keys an execution touches. Runs on the writer
+//! thread alone, so what it reads stays true until it writes.
 
+use crate::chunk::Encoder;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::keys::{self, Generation};
@@ -14,6 +15,7 @@ use baton_machine::Status;
 use baton_schemas::history::Closed;
 use fjall::OwnedWriteBatch;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Writes windows and keeps what must be known to do so.
@@ -21,6 +23,7 @@ pub struct Flusher {
     db: Db,
     lives: BTreeMap<i32, Life>,
     next: Generation,
+    encoder: Encoder,
     /// Open executions on disk, per generation.
     open: BTreeMap<Generation, u64>,
 }
@@ -47,6 +50,7 @@ impl Flusher {
             db,
             lives,
             next,
+            encoder: Encoder::default(),
             open,
         })
     }
@@ -82,7 +86,15 @@ impl Flusher {
     ) -> Result<(), StoreError> {
         let mut batch = self.db.database.batch();
         let life = self.life(&mut batch, partition, content);
-        let mut writing = Writing::new(&self.db, &mut batch, life.generation);
+        self.pass_mark(&mut batch, partition, &life)?;
+        let mark = life.at.as_ref().map_or(i64::MAX, |at| at.mark);
+        let mut writing = Writing::new(
+            &self.db,
+            &mut batch,
+            life.generation,
+            mark,
+            &mut self.encoder,
+        );
         for (arn, delta) in &content.superseded {
             writing.superseded(arn, delta)?;
         }
@@ -109,6 +121,33 @@ impl Flusher {
         Ok(())
     }
 
+    /// Drops what is noted of executions whose closing offset the mark has now passed. It begins where the last write
+    /// ended, so it doesn't run over what was deleted before.
+    fn pass_mark(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        partition: i32,
+        life: &Life,
+    ) -> Result<(), StoreError> {
+        let before = self.lives.get(&partition);
+        let before = before.filter(|before| before.generation == life.generation);
+        let (Some(from), Some(to)) = (before.and_then(|b| b.at.as_ref()), &life.at) else {
+            return Ok(());
+        };
+        if to.mark <= from.mark {
+            return Ok(());
+        }
+        let key = |mark| keys::closing(life.generation, mark);
+        let passed = (
+            Bound::Excluded(key(from.mark)),
+            Bound::Included(key(to.mark)),
+        );
+        for entry in self.db.closings.range(passed) {
+            batch.remove(&self.db.closings, entry.key()?);
+        }
+        Ok(())
+    }
+
     /// Where the partition stands after `content`, under a new generation if it was forgotten.
     fn life(
         &mut self,
@@ -117,9 +156,15 @@ impl Flusher {
         content: &PartitionWindow,
     ) -> Life {
         let before = self.lives.get(&partition);
-        let at = content.at.clone();
+        let mut at = content.at.clone();
+        if let (Some(at), Some(bases)) = (&mut at, &content.rebased) {
+            at.bases.clone_from(bases);
+        }
         match before {
             Some(before) if !content.reset => {
+                if let (Some(at), None, Some(earlier)) = (&mut at, &content.rebased, &before.at) {
+                    at.bases.clone_from(&earlier.bases);
+                }
                 return Life {
                     generation: before.generation,
                     at: at.or_else(|| before.at.clone()),

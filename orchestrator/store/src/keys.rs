@@ -12,6 +12,7 @@
 //! | `by_arn` | generation, ARN hash |
 //! | `names` | generation, ARN hash |
 //! | `chunks` | start, ARN hash, generation, first offset |
+//! | `closings` | generation, closing offset |
 
 use baton_schemas::arn::arn_hash;
 
@@ -86,6 +87,14 @@ pub fn chunk(prefix: [u8; 28], first_offset: i64) -> [u8; 36] {
     let mut key = [0; 36];
     key[..28].copy_from_slice(&prefix);
     key[28..].copy_from_slice(&time_bytes(first_offset));
+    key
+}
+
+/// Key in `closings`.
+pub fn closing(generation: Generation, offset: i64) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..4].copy_from_slice(&generation.to_be_bytes());
+    key[4..].copy_from_slice(&time_bytes(offset));
     key
 }
 

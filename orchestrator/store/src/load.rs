@@ -1,6 +1,6 @@
 //! The checkpoint that an owner starts from.
 //!
-//! Owns: gathering a partition's open executions and taken names, all of one moment (a snapshot of the database).
+//! Owns: gathering a partition's open executions, those closed past the mark, and taken names, all of one moment (a snapshot of the database).
 
 use crate::describe::read_chunks;
 use crate::error::StoreError;
@@ -8,15 +8,13 @@ use crate::keys::{self, Generation};
 use crate::meta::{self, Life};
 use crate::store::Store;
 use crate::values::{Place, Taken, status_byte};
-use baton_engine::views::Checkpoint;
+use baton_engine::views::{Checkpoint, ExecutionRecords};
 use baton_machine::Status;
 use baton_schemas::history::Closed;
-use bytes::Bytes;
 use fjall::{Guard, Keyspace, Readable, Snapshot};
 use std::cmp::Ordering;
+use std::ops::Bound;
 use std::sync::Arc;
-
-type OpenExecution = (Arc<str>, Vec<(i64, Bytes)>);
 
 impl Store {
     /// As [`baton_engine::Checkpoints::load`].
@@ -38,28 +36,50 @@ impl Store {
             positions: at.positions,
             mark: at.mark,
             base: at.base,
-            open: self.open_executions_at(&snapshot, generation)?,
+            now_ms: at.now_ms,
+            since_base: at.since_base,
+            bases: at.bases,
+            open: self.unsettled(&snapshot, generation, at.mark)?,
             closed: self.closed(&snapshot, generation)?,
         }))
     }
 
-    /// Oldest first.
-    fn open_executions_at(
+    /// Open executions, and closed ones whose closing offset lies beyond `mark`; oldest first.
+    fn unsettled(
         &self,
         snapshot: &Snapshot,
         generation: Generation,
-    ) -> Result<Vec<OpenExecution>, StoreError> {
+        mark: i64,
+    ) -> Result<Vec<ExecutionRecords>, StoreError> {
+        let mut found: Vec<(i64, Arc<str>)> = Vec::new();
         let prefix = keys::status_prefix(generation, status_byte(Status::Running));
-        let mut open = Vec::new();
         for entry in snapshot.prefix(&self.db.by_status, &prefix) {
             let key = entry.key()?;
             let (start_ms, arn) = keys::parse_listed(&key, prefix.len())
                 .ok_or(StoreError::Corrupt("a key of an open execution"))?;
-            let mut records = Vec::new();
-            read_chunks(&self.db, snapshot, arn, start_ms, generation, &mut records)?;
-            open.push((arn.into(), records));
+            found.push((start_ms, arn.into()));
         }
-        Ok(open)
+        let beyond = (
+            Bound::Excluded(keys::closing(generation, mark)),
+            Bound::Included(keys::closing(generation, i64::MAX)),
+        );
+        for entry in snapshot.range(&self.db.closings, beyond) {
+            let value = entry.value()?;
+            let (start_ms, arn) = keys::parse_listed(&value, 0)
+                .ok_or(StoreError::Corrupt("an execution closed past the mark"))?;
+            found.push((start_ms, arn.into()));
+        }
+        found.sort_unstable();
+        let mut executions = Vec::with_capacity(found.len());
+        for (start_ms, arn) in found {
+            let mut records = Vec::new();
+            read_chunks(&self.db, snapshot, &arn, start_ms, generation, &mut records)?;
+            // What is past its retention is gone, whatever the mark says.
+            if !records.is_empty() {
+                executions.push((arn, records));
+            }
+        }
+        Ok(executions)
     }
 
     /// Names of closed executions, and names taken without one, each once.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of everything this crate writes. A store of another version is set aside and folded again from the log.
-pub const FORMAT: &[u8] = b"baton-store 1";
+pub const FORMAT: &[u8] = b"baton-store 2";
 
 const FORMAT_KEY: &[u8] = b"format";
 const PARTITION_PREFIX: u8 = b'p';

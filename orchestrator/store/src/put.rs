@@ -1,9 +1,10 @@
 //! Which keys one execution's changes touch.
 //!
 //! Owns: the puts of a [`Delta`]. One that starts and succeeds within a window is four: its history, its facts by
-//! start and by machine, and its place by ARN.
+//! start and by machine, and its place by ARN; a fifth if the mark has not passed its
+//! close yet.
 
-use crate::chunk;
+use crate::chunk::Encoder;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::keys::{self, Generation};
@@ -18,18 +19,27 @@ pub struct Writing<'a> {
     db: &'a Db,
     batch: &'a mut OwnedWriteBatch,
     generation: Generation,
-    chunks: Vec<(i64, Vec<u8>)>,
+    /// The mark after this batch.
+    mark: i64,
+    encoder: &'a mut Encoder,
     opened: i64,
 }
 
 impl<'a> Writing<'a> {
-    /// Begins.
-    pub fn new(db: &'a Db, batch: &'a mut OwnedWriteBatch, generation: Generation) -> Self {
+    /// Begins; `mark` is the partition's after this batch.
+    pub fn new(
+        db: &'a Db,
+        batch: &'a mut OwnedWriteBatch,
+        generation: Generation,
+        mark: i64,
+        encoder: &'a mut Encoder,
+    ) -> Self {
         Self {
             db,
             batch,
             generation,
-            chunks: Vec::new(),
+            mark,
+            encoder,
             opened: 0,
         }
     }
@@ -85,6 +95,7 @@ impl<'a> Writing<'a> {
         if let Some(closed) = &delta.closed {
             facts.status = closed.status;
             facts.stop_ms = Some(closed.stop_ms);
+            self.closing(arn, delta);
         }
         self.facts(arn, delta.start_ms, &facts, is_new);
         Ok(Some(facts))
@@ -114,6 +125,17 @@ impl<'a> Writing<'a> {
         );
     }
 
+    /// Notes an execution whose effects may have to be sent again: it closed past the mark.
+    fn closing(&mut self, arn: &str, delta: &Delta) {
+        if delta.closed_at > self.mark {
+            self.batch.insert(
+                &self.db.closings,
+                keys::closing(self.generation, delta.closed_at),
+                keys::listed(Vec::new(), delta.start_ms, arn),
+            );
+        }
+    }
+
     fn history(&mut self, hash: u128, delta: &Delta, known: bool) -> Result<(), StoreError> {
         let prefix = keys::chunk_prefix(delta.start_ms, hash, self.generation);
         if delta.restated.is_some() && delta.opened.is_none() && !known {
@@ -121,11 +143,10 @@ impl<'a> Writing<'a> {
                 self.batch.remove(&self.db.chunks, entry.key()?);
             }
         }
-        chunk::encode(delta.history(known), &mut self.chunks);
-        for (first, value) in self.chunks.drain(..) {
-            self.batch
-                .insert(&self.db.chunks, keys::chunk(prefix, first), value);
-        }
+        let (batch, chunks) = (&mut *self.batch, &self.db.chunks);
+        self.encoder.encode(delta.history(known), |first, value| {
+            batch.insert(chunks, keys::chunk(prefix, first), value);
+        });
         Ok(())
     }
 

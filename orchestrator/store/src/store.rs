@@ -109,6 +109,13 @@ impl Store {
         }
     }
 
+    /// Ends as a crash does: what waits is dropped. What is being written at this moment may still be written. For
+    /// tests of recovery.
+    pub fn abandon(&self) {
+        self.pending.end("abandoned");
+        self.close();
+    }
+
     /// Open executions, as of the last write.
     #[must_use]
     pub fn open_executions(&self) -> u64 {

@@ -214,7 +214,7 @@ impl Sweeper {
                 return Ok(false);
             }
         }
-        for keyspace in [&self.db.by_status, &self.db.names] {
+        for keyspace in [&self.db.by_status, &self.db.names, &self.db.closings] {
             budget -= delete(batch, keyspace, &prefix, budget)?;
         }
         Ok(budget > 0)

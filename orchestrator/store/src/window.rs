@@ -29,6 +29,8 @@ pub struct PartitionWindow {
     pub reset: bool,
     /// Where the partition stands after it; `None` if it was only forgotten.
     pub at: Option<At>,
+    /// Bases that history is kept from, if they changed.
+    pub rebased: Option<Vec<(i64, i64)>>,
     /// Executions changed, by ARN.
     pub deltas: FxHashMap<Arc<str>, Delta>,
     /// Executions whose ARN was taken by a later one within the window.
@@ -52,6 +54,13 @@ pub struct At {
     pub mark: i64,
     /// Where a reader without store begins (R14).
     pub base: Option<i64>,
+    /// Latest time recorded, milliseconds since the epoch.
+    pub now_ms: i64,
+    /// Accepted records since the last complete restatement.
+    pub since_base: u64,
+    /// Bases that history is kept from, `(claim offset, completed ms)`; a window has them in
+    /// [`PartitionWindow::rebased`] if they changed.
+    pub bases: Vec<(i64, i64)>,
 }
 
 /// How one execution changed.
@@ -63,6 +72,8 @@ pub struct Delta {
     pub opened: Option<Opened>,
     /// Set if it closed in this window.
     pub closed: Option<ClosedAs>,
+    /// Offset of the record that closed it; of meaning with `closed` only.
+    pub closed_at: i64,
     /// Its records, `(offset, JSON)`, oldest first.
     pub records: Vec<(i64, Bytes)>,
     /// A restatement among them: which one, and the facts of the start that it states.
@@ -80,6 +91,8 @@ impl Window {
             positions,
             mark,
             base,
+            now_ms,
+            since_base,
             change,
         } = applied;
         let window = self.partitions.entry(partition).or_default();
@@ -90,6 +103,9 @@ impl Window {
             positions,
             mark,
             base,
+            now_ms,
+            since_base,
+            bases: Vec::new(),
         });
         match change {
             Change::None => {}
@@ -102,9 +118,12 @@ impl Window {
             } => {
                 let delta = window.delta(execution, start_ms, opened.is_some());
                 delta.opened = opened.or(delta.opened.take());
-                delta.closed = closed.or(delta.closed.take());
+                if closed.is_some() {
+                    (delta.closed, delta.closed_at) = (closed, offset);
+                }
                 delta.records.push((offset, json));
             }
+            Change::Rebased(bases) => window.rebased = Some(bases),
             Change::Names(names) => window.names.extend(names),
             Change::Restated {
                 execution,
@@ -194,6 +213,8 @@ mod tests {
             positions: Positions::default(),
             mark: 0,
             base: None,
+            now_ms: 0,
+            since_base: 0,
             change,
         }
     }

@@ -64,6 +64,7 @@ struct Partition {
     positions: Positions,
     mark: i64,
     base: Option<i64>,
+    since_base: u64,
     open: Vec<Open>,
     closed: Vec<(Arc<str>, i64)>,
     to_restate: VecDeque<Open>,
@@ -87,6 +88,7 @@ impl Histories {
         let partition = &mut self.partitions[n];
         partition.offset += 1 + i64::from(self.random.chance(5));
         partition.seq += 1;
+        partition.since_base += 1;
         if self.random.chance(30) {
             let topic = if self.random.chance(50) {
                 InputTopic::Completions
@@ -110,6 +112,8 @@ impl Histories {
             positions: partition.positions.clone(),
             mark: partition.mark,
             base: partition.base,
+            now_ms: START_MS + partition.offset / 3,
+            since_base: partition.since_base,
             change,
         }
     }
@@ -117,7 +121,7 @@ impl Histories {
     /// A partition's log begins anew: everything open will be restated.
     pub fn begin_anew(&mut self, partition: i32) {
         let partition = &mut self.partitions[partition as usize];
-        partition.offset = 0;
+        (partition.offset, partition.mark) = (0, 0);
         partition.closed.clear();
         partition.to_restate = partition.open.drain(..).collect();
     }
@@ -134,10 +138,16 @@ impl Histories {
                 Change::None
             }
             4..8 => {
-                (partition.mark, partition.base) = (partition.offset - 1, Some(partition.epoch));
+                let mark = self.random.within(partition.mark..partition.offset);
+                (partition.mark, partition.base) = (mark, Some(partition.epoch));
                 Change::None
             }
-            8..12 => {
+            8..10 => {
+                partition.since_base = 0;
+                let earlier = self.random.within(0..partition.offset);
+                Change::Rebased(vec![(earlier, START_MS), (partition.epoch, START_MS + 1)])
+            }
+            10..12 => {
                 let hash = (u128::from(self.random.next()) << 64) | u128::from(self.random.next());
                 let closed_ms = START_MS + partition.offset;
                 Change::Names(vec![Closed {

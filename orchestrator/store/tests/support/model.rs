@@ -20,12 +20,14 @@ struct Partition {
     last: Option<Applied>,
     executions: BTreeMap<Arc<str>, Execution>,
     names: BTreeMap<Arc<str>, Closed>,
+    bases: Vec<(i64, i64)>,
 }
 
 struct Execution {
     summary: Summary,
     start_hash: u64,
     records: Vec<(i64, Bytes)>,
+    closed_at: Option<i64>,
 }
 
 impl Model {
@@ -34,6 +36,7 @@ impl Model {
         partition.last = Some(applied.clone());
         match &applied.change {
             Change::None => {}
+            Change::Rebased(bases) => partition.bases.clone_from(bases),
             Change::Names(names) => {
                 partition.names.extend(
                     names
@@ -61,6 +64,7 @@ impl Model {
                 if let Some(closed) = closed {
                     found.summary.status = closed.status;
                     found.summary.stop_ms = Some(closed.stop_ms);
+                    found.closed_at = Some(applied.offset);
                 }
             }
             Change::Restated {
@@ -132,23 +136,23 @@ impl Model {
         let mut open = Vec::new();
         let mut closed = partition.names.clone();
         for (arn, execution) in &partition.executions {
-            match execution.summary.stop_ms {
-                None => open.push((
+            if execution.closed_at.is_none_or(|offset| offset > last.mark) {
+                open.push((
                     execution.summary.start_ms,
                     (arn.clone(), execution.records.clone()),
-                )),
-                Some(closed_ms) => {
-                    let arn_hash: Arc<str> = format!("{:032x}", arn_hash(arn)).into();
-                    let start_hash = execution.start_hash;
-                    closed.insert(
-                        arn_hash.clone(),
-                        Closed {
-                            arn_hash,
-                            start_hash,
-                            closed_ms,
-                        },
-                    );
-                }
+                ));
+            }
+            if let Some(closed_ms) = execution.summary.stop_ms {
+                let arn_hash: Arc<str> = format!("{:032x}", arn_hash(arn)).into();
+                let start_hash = execution.start_hash;
+                closed.insert(
+                    arn_hash.clone(),
+                    Closed {
+                        arn_hash,
+                        start_hash,
+                        closed_ms,
+                    },
+                );
             }
         }
         open.sort();
@@ -159,6 +163,9 @@ impl Model {
             positions: last.positions.clone(),
             mark: last.mark,
             base: last.base,
+            now_ms: last.now_ms,
+            since_base: last.since_base,
+            bases: partition.bases.clone(),
             open: open.into_iter().map(|(_, open)| open).collect(),
             closed: closed.into_values().collect(),
         })
@@ -185,6 +192,7 @@ impl Execution {
             summary,
             start_hash: opened.start_hash,
             records: Vec::new(),
+            closed_at: None,
         }
     }
 }
