@@ -1,61 +1,32 @@
-//! Questions and chores that may take a round trip, off the driver's thread.
+//! Questions about where partitions begin and end, off the driver's thread.
 //!
-//! Owns: where a history partition ends, deletion of old history, results reported again from the views, rejected inputs
-//! read again for the dead-letter topic, and topics of queues. Must not: be in the way of a command or an append.
+//! Owns: where inputs are to be read from, and where a history partition ends. One question at a time, each with a short
+//! time; what gets no answer waits its turn again, so that a partition without a leader holds nobody up for long. What
+//! waits is bounded: one question of a kind for each partition. Must not: do anything that takes long (see `chores`).
 
-use crate::block_on::block_on;
-use crate::client::{Logged, meet};
 use crate::config::Config;
-use crate::decode::owned;
 use crate::driver::TOPICS;
 use crate::inbox::{Closed, Inbox, Message};
-use crate::limits::{POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY};
-use crate::producer::{Sender, Tag, To};
-use crate::report;
+use crate::limits::{BEYOND_END_MAX, QUESTION_TIMEOUT, RETRY_EVERY};
 use crate::topics::Admin;
-use baton_engine::{Input, Views};
-use baton_schemas::history::InputTopic;
-use baton_schemas::request::ReplyTo;
+use baton_engine::Input;
 use baton_schemas::topics::Topics;
-use baton_schemas::{DeadLetter, Record};
-use crossbeam_channel::Receiver;
-use rdkafka::admin::AdminOptions;
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use rdkafka::error::KafkaError;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the driver asks for.
 pub enum Job {
     /// Where input partitions begin and end; `inputs` is what the history says: (session, next offset) of each of
-    /// [`TOPICS`].
+    /// [`TOPICS`]. Asked until it is known.
     FindInputs {
         partition: i32,
         inputs: [(u32, Option<i64>); 2],
     },
-    /// Where the history partition ends.
+    /// Where the history partition ends. Not answered if that is not known soon: the owner asks again by itself.
     LookAtEnd { partition: i32 },
-    /// Delete the history before this offset.
-    DeleteHistory { partition: i32, before: i64 },
-    /// Send a closed execution's result again.
-    ReportAgain {
-        partition: i32,
-        id: u64,
-        to: ReplyTo,
-        execution: Arc<str>,
-    },
-    /// Send an input to the dead-letter topic that has to be read again for it.
-    DeadLetter {
-        partition: i32,
-        id: u64,
-        topic: InputTopic,
-        offset: i64,
-        reason: Arc<str>,
-    },
-    /// Make sure that a queue has its topic.
-    EnsureQueue { queue: Arc<str> },
     /// End.
     Stop,
 }
@@ -63,293 +34,181 @@ pub enum Job {
 /// See the module.
 pub struct Asker {
     topics: Topics,
-    consumer: BaseConsumer<Logged>,
     admin: Arc<Admin>,
-    effects: Sender,
     jobs: Receiver<Job>,
     inbox: Arc<Inbox>,
-    views: Arc<dyn Views>,
-    /// Where the consumer stands, while it has a partition.
-    place: Option<Place>,
+    /// By partition and place in [`TOPICS`]; a newer opening takes the place of an older one.
+    openings: BTreeMap<(i32, usize), Opening>,
+    /// History partitions whose end is asked for.
+    ends: BTreeSet<i32>,
+    /// History partitions that gave no answer, and until when they are let be.
+    silent: BTreeMap<i32, Instant>,
 }
 
-/// The next record that a consumer will give.
-struct Place {
-    topic: Arc<str>,
-    partition: i32,
-    next: i64,
-}
-
-/// Rejected inputs often stand close together: this many records are rather skipped than sought past.
-const SKIPPED_MAX: i64 = 1_000;
-
-/// What an asker needs beside its client.
-pub struct Parts {
-    pub admin: Arc<Admin>,
-    pub effects: Sender,
-    pub jobs: Receiver<Job>,
-    pub inbox: Arc<Inbox>,
-    pub views: Arc<dyn Views>,
+struct Opening {
+    session: u32,
+    position: Option<i64>,
+    not_before: Instant,
+    /// A question got no answer.
+    failed: bool,
+    /// Since when the position seems to lie beyond the end.
+    beyond: Option<Instant>,
 }
 
 impl Asker {
-    pub fn new(config: &Config, parts: Parts) -> KafkaResult<Self> {
-        let mut settings = config.consumer("asker", "read_uncommitted", "error");
-        // It reads single records: what it would read ahead is thrown away.
-        settings.set("queued.min.messages", SKIPPED_MAX.to_string());
-        let consumer = BaseConsumer::from_config_and_context(&settings, Logged("asker"))?;
-        let Parts {
-            admin,
-            effects,
-            jobs,
-            inbox,
-            views,
-        } = parts;
-        Ok(Self {
+    pub fn new(config: &Config, admin: Arc<Admin>, jobs: Receiver<Job>, inbox: Arc<Inbox>) -> Self {
+        Self {
             topics: config.topics(),
-            consumer,
             admin,
-            effects,
             jobs,
             inbox,
-            views,
-            place: None,
-        })
+            openings: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            silent: BTreeMap::new(),
+        }
     }
 
-    /// Does jobs until told to stop.
+    /// Asks until told to stop.
     pub fn run(mut self) {
-        while let Some(job) = self.next_job() {
-            let done = match job {
-                Job::Stop => return,
-                Job::FindInputs { partition, inputs } => self.find_inputs(partition, inputs),
-                Job::LookAtEnd { partition } => self.look_at_end(partition),
-                Job::DeleteHistory { partition, before } => {
-                    self.delete_history(partition, before);
-                    Ok(())
+        loop {
+            match self.jobs.recv_timeout(self.until_due()) {
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(job) => self.note(job),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            while let Ok(job) = self.jobs.try_recv() {
+                if matches!(job, Job::Stop) {
+                    return;
                 }
-                Job::ReportAgain {
-                    partition,
-                    id,
-                    to,
-                    execution,
-                } => self.report_again(partition, id, &to, &execution),
-                Job::DeadLetter {
-                    partition,
-                    id,
-                    topic,
-                    offset,
-                    reason,
-                } => self.dead_letter(partition, id, topic, offset, reason),
-                Job::EnsureQueue { queue } => {
-                    if let Err(e) = self.admin.ensure_queues(&[&queue]) {
-                        tracing::error!(queue = &*queue, "{e}");
-                    }
-                    Ok(())
-                }
-            };
-            if done.is_err() {
+                self.note(job);
+            }
+            if self.find_one().and_then(|()| self.look_at_one()).is_err() {
                 return;
             }
         }
     }
 
-    /// The next job; while there is none, nothing is read ahead.
-    fn next_job(&mut self) -> Option<Job> {
-        if let Ok(job) = self.jobs.try_recv() {
-            return Some(job);
-        }
-        if self.place.take().is_some()
-            && let Err(e) = self.consumer.unassign()
-        {
-            tracing::warn!(kafka.error = %e, "the asker keeps its partition");
-        }
-        self.jobs.recv().ok()
-    }
-
-    /// Finds out where to read on. Tries until a broker answers: without it there is nothing else to do either.
-    fn find_inputs(&self, partition: i32, inputs: [(u32, Option<i64>); 2]) -> Result<(), Closed> {
-        for (topic, (session, position)) in TOPICS.into_iter().zip(inputs) {
-            let name = crate::topics::input(&self.topics, topic);
-            let (low, end) = loop {
-                match self.admin.offsets(name, partition) {
-                    Ok(offsets) => break offsets,
-                    Err(e) if self.inbox.is_closed() => {
-                        tracing::debug!(partition, kafka.error = %e, "stopping");
-                        return Err(Closed);
-                    }
-                    Err(e) => {
-                        tracing::warn!(partition, kafka.topic = &**name, kafka.error = %e, "inputs can't be opened yet");
-                        std::thread::park_timeout(RETRY_EVERY);
-                    }
+    fn note(&mut self, job: Job) {
+        match job {
+            Job::FindInputs { partition, inputs } => {
+                for (topic, (session, position)) in inputs.into_iter().enumerate() {
+                    let opening = Opening {
+                        session,
+                        position,
+                        not_before: Instant::now(),
+                        failed: false,
+                        beyond: None,
+                    };
+                    self.openings.insert((partition, topic), opening);
                 }
-            };
-            let next = position.unwrap_or(low);
-            self.inbox.push(if (low..=end).contains(&next) {
-                Message::Found { topic, partition, session, next, end }
-            } else {
-                let reason = format!(
-                    "the history says that {name} partition {partition} is to be read on from offset {next}, but the topic \
-                     holds {low} to {end}: records were deleted before they were read, or the topic was made anew. Restore \
-                     the topic, or accept the loss as docs/operations.md says"
-                );
-                Message::OutOfRange { partition, session, topic, reason }
-            })?;
+            }
+            Job::LookAtEnd { partition } => {
+                if self
+                    .silent
+                    .get(&partition)
+                    .is_none_or(|until| *until <= Instant::now())
+                {
+                    self.ends.insert(partition);
+                }
+            }
+            Job::Stop => {}
         }
-        Ok(())
     }
 
-    fn look_at_end(&self, partition: i32) -> Result<(), Closed> {
-        match self.admin.offsets(&self.topics.history, partition) {
-            Ok((_, next)) => self.inbox.push(Message::Input {
-                partition,
-                input: Input::HistoryEnd { next },
-            }),
+    /// How long there is nothing to do.
+    fn until_due(&self) -> Duration {
+        const IDLE: Duration = Duration::from_secs(60);
+        if !self.ends.is_empty() {
+            return Duration::ZERO;
+        }
+        let next = self.openings.values().map(|o| o.not_before).min();
+        next.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Finds out where one input partition is to be read from: the one that has waited longest.
+    fn find_one(&mut self) -> Result<(), Closed> {
+        let due = self
+            .openings
+            .iter()
+            .filter(|(_, o)| o.not_before <= Instant::now());
+        let Some((key, _)) = due.min_by_key(|(_, o)| o.not_before) else {
+            return Ok(());
+        };
+        let (partition, i) = *key;
+        let mut opening = self.openings.remove(&(partition, i)).expect("just found");
+        let topic = TOPICS[i];
+        let name = crate::topics::input(&self.topics, topic);
+        let session = opening.session;
+        let message = match self.offsets(name, partition, opening.failed) {
             Err(e) => {
-                // The owner asks again by itself.
-                tracing::debug!(partition, kafka.error = %e, "the history's end is not known");
+                tracing::warn!(partition, kafka.topic = &**name, kafka.error = %e, "inputs can't be opened yet");
+                opening.failed = true;
+                None
+            }
+            Ok((low, end)) => {
+                let next = opening.position.unwrap_or(low);
+                let since = *opening.beyond.get_or_insert_with(Instant::now);
+                if (low..=end).contains(&next) {
+                    Some(Message::Found {
+                        topic,
+                        partition,
+                        session,
+                        next,
+                        end,
+                    })
+                } else if next > end && since.elapsed() < BEYOND_END_MAX {
+                    None
+                } else {
+                    let reason = format!(
+                        "the history says that {name} partition {partition} is to be read on from offset {next}, but the \
+                         topic holds {low} to {end}: records were deleted before they were read, or the topic was made \
+                         anew. Restore the topic, or accept the loss as docs/operations.md says"
+                    );
+                    Some(Message::OutOfRange {
+                        partition,
+                        session,
+                        topic,
+                        reason,
+                    })
+                }
+            }
+        };
+        match message {
+            Some(message) => self.inbox.push(message),
+            None => {
+                opening.not_before = Instant::now() + RETRY_EVERY;
+                self.openings.insert((partition, i), opening);
                 Ok(())
             }
         }
     }
 
-    /// Best effort: the owner deletes again after its next restatement.
-    fn delete_history(&self, partition: i32, before: i64) {
-        let mut list = TopicPartitionList::new();
-        if list
-            .add_partition_offset(&self.topics.history, partition, Offset::Offset(before))
-            .is_err()
-        {
-            return;
-        }
-        let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
-        match block_on(self.admin.client().delete_records(&list, &options)) {
-            Ok(results) => {
-                for result in results.elements() {
-                    if let Err(e) = result.error() {
-                        tracing::warn!(partition, history.offset = before, kafka.error = %e, "old history not deleted");
-                    }
-                }
-            }
-            Err(e) => {
-                tracing::warn!(partition, history.offset = before, kafka.error = %e, "old history not deleted")
-            }
-        }
-    }
-
-    fn report_again(
-        &mut self,
-        partition: i32,
-        id: u64,
-        to: &ReplyTo,
-        execution: &Arc<str>,
-    ) -> Result<(), Closed> {
-        let Some(closed) = report::closed(&*self.views, execution) else {
-            let result = Err(format!("the result of {execution} is not in the views"));
-            return self.inbox.push(Message::Input {
+    fn look_at_one(&mut self) -> Result<(), Closed> {
+        let Some(partition) = self.ends.pop_first() else {
+            return Ok(());
+        };
+        let failed = self.silent.remove(&partition).is_some();
+        match self.offsets(&self.topics.history, partition, failed) {
+            Ok((_, next)) => self.inbox.push(Message::Input {
                 partition,
-                input: Input::Sent { id, result },
-            });
-        };
-        let to = To {
-            topic: &to.topic,
-            partition: Some(to.partition),
-        };
-        self.effects
-            .send_outgoing(to, &closed, Tag::Owner { partition, id });
-        Ok(())
-    }
-
-    fn dead_letter(
-        &mut self,
-        partition: i32,
-        id: u64,
-        topic: InputTopic,
-        offset: i64,
-        reason: Arc<str>,
-    ) -> Result<(), Closed> {
-        let name = crate::topics::input(&self.topics, topic).clone();
-        let (original, reason) = match self.fetch(&name, partition, offset) {
-            Ok(record) => (record, reason),
-            // Better a dead letter that only says where the record was than none.
-            Err(e) => (
-                Record::default(),
-                format!("{reason} (the record could not be read again: {e})").into(),
-            ),
-        };
-        let letter = DeadLetter {
-            original,
-            topic: name,
-            partition,
-            offset,
-            reason,
-        };
-        let to = To {
-            topic: &self.topics.dead_letter,
-            partition: None,
-        };
-        self.effects
-            .send_outgoing(to, &letter, Tag::Owner { partition, id });
-        Ok(())
-    }
-
-    /// The record at `offset`. Waits as long as no broker answers.
-    fn fetch(&mut self, topic: &Arc<str>, partition: i32, offset: i64) -> Result<Record, String> {
-        let mut fresh = self.go_to(topic, partition, offset)?;
-        let mut give_up = Instant::now() + REQUEST_TIMEOUT;
-        let gone = || Err("it is no longer there".to_owned());
-        loop {
-            match self.consumer.poll(POLL_EVERY) {
-                Some(Ok(message)) if message.offset() < offset => {}
-                Some(Ok(message)) => {
-                    let place = self.place.as_mut().expect("it was just set");
-                    place.next = message.offset() + 1;
-                    return if message.offset() == offset {
-                        Ok(owned(&message))
-                    } else {
-                        gone()
-                    };
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) if fresh => return gone(),
-                Some(Err(KafkaError::PartitionEOF(_))) => {
-                    // It may be the end as it was when the record before this one was fetched.
-                    self.place = None;
-                    fresh = self.go_to(topic, partition, offset)?;
-                }
-                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
-                    self.place = None;
-                    return gone();
-                }
-                _ if Instant::now() >= give_up => match self.admin.offsets(topic, partition) {
-                    Err(_) if !self.inbox.is_closed() => give_up = Instant::now() + REQUEST_TIMEOUT,
-                    _ => return Err("no answer in time".to_owned()),
-                },
-                _ => {}
+                input: Input::HistoryEnd { next },
+            }),
+            Err(e) => {
+                tracing::debug!(partition, kafka.error = %e, "the history's end is not known");
+                self.silent
+                    .insert(partition, Instant::now() + 4 * RETRY_EVERY);
+                Ok(())
             }
         }
     }
 
-    /// Sees to it that the consumer will come to `offset`; says whether it begins there.
-    fn go_to(&mut self, topic: &Arc<str>, partition: i32, offset: i64) -> Result<bool, String> {
-        let near = self.place.as_ref().is_some_and(|at| {
-            at.topic == *topic
-                && at.partition == partition
-                && (at.next..=at.next + SKIPPED_MAX).contains(&offset)
-        });
-        if near {
-            return Ok(false);
+    /// The first and the next offset. librdkafka waits for a leader where there is none: for a partition that failed
+    /// before, whether it has one is asked first.
+    fn offsets(&self, topic: &str, partition: i32, failed: bool) -> Result<(i64, i64), KafkaError> {
+        if failed {
+            self.admin.check_led(topic, partition)?;
         }
-        self.place = None;
-        meet(&self.consumer, topic);
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(offset))
-            .and_then(|()| self.consumer.assign(&list))
-            .map_err(|e| e.to_string())?;
-        self.place = Some(Place {
-            topic: topic.clone(),
-            partition,
-            next: offset,
-        });
-        Ok(true)
+        self.admin
+            .offsets_within(topic, partition, QUESTION_TIMEOUT)
     }
 }

@@ -7,7 +7,7 @@ use crate::producer::Slot;
 use crate::registry_io::{PutAnswer, ReadAnswer, Request};
 use crate::status::{Readiness, SharedStatus};
 use crate::topics::{Admin, TopicError};
-use crate::{asker, history_reader, membership, reader};
+use crate::{asker, chores, history_reader, membership, reader, rejects};
 use baton_engine::registry::{RegistryError, RegistryWriter};
 use baton_engine::{Call, CallError, Calls, Reply};
 use baton_schemas::registry::RegistryEntry;
@@ -41,6 +41,8 @@ pub(crate) struct Stops {
     pub member: Sender<membership::Command>,
     pub histories: Sender<history_reader::Job>,
     pub asker: Sender<asker::Job>,
+    pub chores: Sender<chores::Job>,
+    pub rejects: Sender<rejects::Job>,
     pub nodes: Sender<Nudge>,
 }
 
@@ -137,6 +139,8 @@ impl RuntimeHandle {
             let _ = stops.histories.send(history_reader::Job::Stop);
         }
         let _ = stops.asker.send(asker::Job::Stop);
+        let _ = stops.chores.send(chores::Job::Stop);
+        let _ = stops.rejects.send(rejects::Job::Stop);
         let _ = stops.nodes.send(Nudge::Stop);
         let _ = self.inner.registry.send(Request::Stop);
         for thread in threads {

@@ -16,6 +16,7 @@
 
 mod asker;
 mod block_on;
+mod chores;
 mod client;
 pub mod config;
 mod decode;
@@ -33,6 +34,7 @@ mod perform;
 mod producer;
 mod reader;
 mod registry_io;
+mod rejects;
 mod report;
 mod runtime;
 mod status;

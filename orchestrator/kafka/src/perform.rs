@@ -11,7 +11,7 @@ use crate::nodes::Nudge;
 use crate::producer::{Sender, Slot, Tag, To};
 use crate::registry_io::Request;
 use crate::status::SharedStatus;
-use crate::{asker, history_reader, membership, reader};
+use crate::{asker, chores, history_reader, membership, reader, rejects};
 use baton_engine::ports::{Outbound, ReadFrom};
 use baton_engine::{Action, Applied, CallError, CallId, Reply, ViewWriter};
 use baton_schemas::history::InputTopic;
@@ -41,6 +41,8 @@ pub struct Ways {
     pub readers: [Mailbox<reader::Command>; 2],
     pub histories: Mailbox<history_reader::Job>,
     pub asker: Mailbox<asker::Job>,
+    pub chores: Mailbox<chores::Job>,
+    pub rejects: Mailbox<rejects::Job>,
     pub registry: Mailbox<Request>,
     pub nodes: Mailbox<Nudge>,
     pub views: Box<dyn ViewWriter>,
@@ -168,8 +170,8 @@ impl Performer {
             Action::LookAtEnd => self.ways.asker.send(asker::Job::LookAtEnd { partition }),
             Action::DeleteHistory { before } => self
                 .ways
-                .asker
-                .send(asker::Job::DeleteHistory { partition, before }),
+                .chores
+                .send(chores::Job::DeleteHistory { partition, before }),
             Action::CheckOwnership => {
                 let next = lane.feeds[0].last_known();
                 self.member
@@ -236,7 +238,7 @@ impl Performer {
                 self.ways.effects.send_outgoing(to, &*closed, tag);
             }
             Outbound::ReportAgain { to, execution } => {
-                self.ways.asker.send(asker::Job::ReportAgain {
+                self.ways.chores.send(chores::Job::ReportAgain {
                     partition,
                     id,
                     to,
@@ -296,13 +298,14 @@ impl Performer {
                 record: None,
                 reason,
             } => {
-                self.ways.asker.send(asker::Job::DeadLetter {
+                let reject = rejects::Reject {
                     partition,
                     id,
                     topic,
                     offset,
                     reason,
-                });
+                };
+                self.ways.rejects.send(rejects::Job::DeadLetter(reject));
             }
         }
     }
@@ -312,7 +315,7 @@ impl Performer {
         if let Some(topic) = self.queues.get(queue) {
             return topic.clone();
         }
-        self.ways.asker.send(asker::Job::EnsureQueue {
+        self.ways.chores.send(chores::Job::EnsureQueue {
             queue: queue.clone(),
         });
         let topic: Arc<str> = self.topics.commands(queue).into();
@@ -405,6 +408,8 @@ impl Performer {
         self.member.flush();
         self.ways.histories.flush();
         self.ways.asker.flush();
+        self.ways.chores.flush();
+        self.ways.rejects.flush();
         self.ways.registry.flush();
         self.ways.nodes.flush();
     }
@@ -415,6 +420,8 @@ impl Performer {
             || self.member.is_behind()
             || self.ways.histories.is_behind()
             || self.ways.asker.is_behind()
+            || self.ways.chores.is_behind()
+            || self.ways.rejects.is_behind()
             || self.ways.registry.is_behind()
     }
 

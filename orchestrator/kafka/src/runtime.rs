@@ -1,6 +1,7 @@
 //! Starts everything, in order: topics, registry, the number of partitions, threads, membership.
 
-use crate::asker::{Asker, Parts};
+use crate::asker::Asker;
+use crate::chores::Chores;
 use crate::config::{Config, ConfigError};
 use crate::driver::{Driver, TOPICS};
 use crate::handle::{Inner, RuntimeHandle, Stops};
@@ -18,6 +19,7 @@ use crate::perform::{Performer, Ways};
 use crate::producer::{Kind, Slot};
 use crate::reader::Reader;
 use crate::registry_io::{RegistryIo, Request};
+use crate::rejects::Rejects;
 use crate::status::SharedStatus;
 use crate::topics::{Admin, TopicError, registry as registry_spec, specs};
 use baton_engine::limits as engine;
@@ -27,6 +29,7 @@ use baton_engine::{Checkpoints, Definitions, ViewWriter, Views};
 use baton_schemas::registry::{RegistryBody, RegistryEntry};
 use crossbeam_channel::{Sender, bounded};
 use rdkafka::error::KafkaError;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -203,15 +206,23 @@ impl Assembly {
             threads.push(spawn("history-reader", move || reader.run())?);
         }
         let (to_asker, jobs) = bounded(MAILBOX_MAX);
-        let parts = Parts {
+        let asker = Asker::new(&config, admin.clone(), jobs, inbox.clone());
+        threads.push(spawn("asker", move || asker.run())?);
+        let (to_chores, jobs) = bounded(MAILBOX_MAX);
+        let chores = Chores {
+            history: config.topics().history,
             admin: admin.clone(),
             effects: slots[1].sender(SEND_WAIT_MAX),
             jobs,
             inbox: inbox.clone(),
             views: ports.queries,
+            unmade: BTreeMap::new(),
         };
-        let asker = Asker::new(&config, parts)?;
-        threads.push(spawn("asker", move || asker.run())?);
+        threads.push(spawn("chores", move || chores.run())?);
+        let (to_rejects, jobs) = bounded(MAILBOX_MAX);
+        let effects = slots[1].sender(SEND_WAIT_MAX);
+        let rejects = Rejects::new(&config, admin.clone(), effects, jobs, inbox.clone())?;
+        threads.push(spawn("rejects", move || rejects.run())?);
         let (to_nodes, nudges) = bounded(MAILBOX_MAX);
         let nodes = Nodes::new(
             &config,
@@ -231,6 +242,8 @@ impl Assembly {
             readers: readers.clone().map(Mailbox::new),
             histories: Mailbox::new(histories.clone()),
             asker: Mailbox::new(to_asker.clone()),
+            chores: Mailbox::new(to_chores.clone()),
+            rejects: Mailbox::new(to_rejects.clone()),
             registry: Mailbox::new(to_registry.clone()),
             nodes: Mailbox::new(to_nodes.clone()),
             views: ports.views,
@@ -261,6 +274,8 @@ impl Assembly {
             member: to_member,
             histories,
             asker: to_asker,
+            chores: to_chores,
+            rejects: to_rejects,
             nodes: to_nodes,
         };
         let threads = Mutex::new(threads);

@@ -7,7 +7,7 @@ use super::spec::{self, TopicSpec};
 use crate::block_on::block_on;
 use crate::client::Logged;
 use crate::config::Config;
-use crate::limits::REQUEST_TIMEOUT;
+use crate::limits::{QUESTION_TIMEOUT, REQUEST_TIMEOUT};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -111,9 +111,32 @@ impl Admin {
     ///
     /// Asked on this connection, because on a consumer's own the broker would answer only after the fetch that waits there.
     pub(crate) fn offsets(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+        self.offsets_within(topic, partition, REQUEST_TIMEOUT)
+    }
+
+    /// The same, with a time of its own.
+    pub(crate) fn offsets_within(
+        &self,
+        topic: &str,
+        partition: i32,
+        timeout: Duration,
+    ) -> Result<(i64, i64), KafkaError> {
         self.client
             .inner()
-            .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
+            .fetch_watermarks(topic, partition, timeout)
+    }
+
+    /// Whether a partition has a leader now, as a broker says at once; an error if not.
+    pub(crate) fn check_led(&self, topic: &str, partition: i32) -> Result<(), KafkaError> {
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(Some(topic), QUESTION_TIMEOUT)?;
+        let mut partitions = metadata.topics().iter().flat_map(|t| t.partitions());
+        let led = partitions.any(|p| p.id() == partition && p.leader() >= 0);
+        led.then_some(()).ok_or(KafkaError::MetadataFetch(
+            RDKafkaErrorCode::LeaderNotAvailable,
+        ))
     }
 
     /// How many partitions a topic has; `None` if there is no such topic.
