@@ -1,7 +1,7 @@
 //! What an acknowledgement is worth (R4, R5), and that everything waits for it (R6).
 
 use crate::actions::{commands, names, replies};
-use crate::machines::{TASK, execution, start_call};
+use crate::machines::{TASK, execution, start_call, stop_call};
 use crate::support::{OURS, Partition};
 use baton_engine::ports::ReadFrom;
 use baton_engine::{Action, Appended, CallError, Input, Reply};
@@ -184,4 +184,20 @@ fn a_log_that_was_cut_is_not_trusted() {
     p.tell(Input::Tick);
     let out = p.tell(Input::HistoryEnd { next: 0 });
     assert_eq!(names(&out), ["CloseInputs", "CheckOwnership"]);
+}
+
+#[test]
+fn before_it_denies_an_idle_owner_looks_whether_it_still_knows_everything() {
+    let arn = execution(TASK, OURS, 0);
+    let mut p = Partition::ready();
+    let (id, out) = p.call(stop_call(&arn));
+    assert_eq!(names(&out), ["LookAtEnd"]);
+    let none = Err(CallError::ExecutionDoesNotExist(arn.clone()));
+    assert_eq!(replies(&p.step()), [(id, none)]);
+
+    // Somebody else has claimed, and may have started it.
+    let (id, _) = p.call(stop_call(&arn));
+    p.write_foreign_claim();
+    assert_eq!(names(&p.step()), ["ReadHistory"]);
+    assert_eq!(replies(&p.step()), [(id, not_owner())]);
 }

@@ -61,3 +61,26 @@ pub fn error_of(kind: &EventKind) -> Option<&str> {
         _ => None,
     }
 }
+
+/// Before which offset history was last told to go.
+pub fn deleted(actions: &[Action]) -> Option<i64> {
+    actions.iter().rev().find_map(|action| match action {
+        Action::DeleteHistory { before } => Some(*before),
+        _ => None,
+    })
+}
+
+/// Whether the owner waits for an answer to this action.
+pub fn is_answered(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Append { .. }
+            | Action::LoadCheckpoint
+            | Action::ReadHistory { .. }
+            | Action::LookAtEnd
+            | Action::OpenInputs { .. }
+            | Action::Send { .. }
+            | Action::ReadRegistry
+            | Action::CheckOwnership
+    )
+}

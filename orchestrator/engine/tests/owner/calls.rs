@@ -1,22 +1,11 @@
 //! StartExecution, StopExecution and the SendTask calls: what is one start, and what is refused.
 
 use crate::actions::{commands, replies};
-use crate::machines::{TASK, execution, json, start_call};
+use crate::machines::{TASK, execution, json, start_call, stop_call};
 use crate::support::{OURS, Partition};
 use baton_engine::{Call, CallError, InputRecord, Reply};
-use baton_schemas::history::{Failure, InputTopic};
+use baton_schemas::history::InputTopic;
 use baton_schemas::{Completion, Outcome, TaskToken};
-use std::sync::Arc;
-
-fn stop(execution: &Arc<str>) -> Call {
-    Call::Stop {
-        execution: execution.clone(),
-        failure: Failure {
-            error: Some("Enough".into()),
-            cause: None,
-        },
-    }
-}
 
 fn succeed(token: &TaskToken) -> Call {
     Call::Complete {
@@ -44,7 +33,7 @@ fn a_name_is_taken_by_another_input_and_by_a_closed_execution() {
     p.ask(start_call(TASK, &arn, "1"))
         .expect("the name is free");
     assert_eq!(p.ask(start_call(TASK, &arn, "2")), taken);
-    p.ask(stop(&arn)).expect("it runs");
+    p.ask(stop_call(&arn)).expect("it runs");
     assert_eq!(p.ask(start_call(TASK, &arn, "1")), taken);
     p.restart();
     p.settle();
@@ -61,7 +50,7 @@ fn a_name_is_free_again_when_it_has_been_kept_long_enough() {
     let arn = execution(TASK, OURS, 0);
     p.ask(start_call(TASK, &arn, "1"))
         .expect("the name is free");
-    p.ask(stop(&arn)).expect("it runs");
+    p.ask(stop_call(&arn)).expect("it runs");
     p.pass(62_000);
     p.ask(start_call(TASK, &arn, "2"))
         .expect("the name is free again");
@@ -74,7 +63,7 @@ fn a_stop_closes_cancels_and_can_be_repeated() {
     p.ask(start_call(TASK, &arn, "{}"))
         .expect("the name is free");
     let stop_ms = p.now_ms;
-    assert_eq!(p.ask(stop(&arn)), Ok(Reply::Stopped { stop_ms }));
+    assert_eq!(p.ask(stop_call(&arn)), Ok(Reply::Stopped { stop_ms }));
     assert_eq!(
         p.events(&arn).last().map(String::as_str),
         Some("ExecutionAborted")
@@ -83,7 +72,7 @@ fn a_stop_closes_cancels_and_can_be_repeated() {
     p.now_ms += 1_000;
     let length = p.log.len();
     assert_eq!(
-        p.ask(stop(&arn)),
+        p.ask(stop_call(&arn)),
         Ok(Reply::Stopped { stop_ms }),
         "when it was stopped"
     );
@@ -95,7 +84,7 @@ fn a_stop_of_what_never_was_is_refused() {
     let mut p = Partition::ready();
     let arn = execution(TASK, OURS, 0);
     assert_eq!(
-        p.ask(stop(&arn)),
+        p.ask(stop_call(&arn)),
         Err(CallError::ExecutionDoesNotExist(arn))
     );
 }
@@ -137,7 +126,7 @@ fn a_call_for_another_partition_is_sent_there() {
     let arn = execution(TASK, 1, 0);
     let elsewhere = Err(CallError::NotOwner { partition: 1 });
     assert_eq!(p.ask(start_call(TASK, &arn, "{}")), elsewhere);
-    assert_eq!(p.ask(stop(&arn)), elsewhere);
+    assert_eq!(p.ask(stop_call(&arn)), elsewhere);
     assert_eq!(p.ask(succeed(&TaskToken::new(&arn, 3))), elsewhere);
 }
 

@@ -91,7 +91,7 @@ fn what_no_owner_wrote_is_passed_over_and_what_a_newer_one_wrote_is_not() {
 }
 
 #[test]
-fn a_revision_that_the_registry_does_not_have_halts() {
+fn a_revision_that_the_registry_does_not_have_to_its_end_halts() {
     let (mut p, _) = one_start();
     let json = p.log[1].clone().expect("a record");
     let unknown = String::from_utf8(json.to_vec()).expect("JSON");
@@ -102,6 +102,7 @@ fn a_revision_that_the_registry_does_not_have_halts() {
     );
     p.restart();
     let out = p.settle();
+    assert!(names(&out).contains(&"ReadRegistry".to_owned()), "{out:?}");
     assert!(
         matches!(out.last(), Some(Action::Halt { reason }) if reason.contains("revision 99")),
         "{:?}",

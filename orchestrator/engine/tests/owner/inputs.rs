@@ -252,3 +252,27 @@ fn completions_of_nothing_open_are_recorded_but_never_applied() {
         "a last heartbeat that crossed the end: {out:?}"
     );
 }
+
+#[test]
+fn a_report_that_was_asked_for_again_is_owed_after_a_crash_too() {
+    let mut p = Partition::ready();
+    let arn = execution(TASK, OURS, 0);
+    feed(
+        &mut p,
+        InputTopic::Requests,
+        start(start_request(TASK, &arn, "1")),
+    );
+    feed(&mut p, InputTopic::Requests, stop(&arn));
+    p.pass(2_000);
+    let out = p.feed(InputTopic::Requests, start(start_request(TASK, &arn, "1")));
+    assert_eq!(names(&out), ["Append"]);
+    let (_, noted) = p.take_append();
+    p.write(noted);
+    p.restart();
+    let out = p.settle();
+    let sent = sends(&out);
+    assert!(
+        matches!(&sent[..], [Outbound::ReportAgain { execution, .. }] if *execution == arn),
+        "{sent:?}"
+    );
+}

@@ -5,6 +5,7 @@ use baton_engine::call::StartCall;
 use baton_engine::{Call, Definition, Definitions};
 use baton_schemas::Payload;
 use baton_schemas::arn::{execution_arn, state_machine_arn};
+use baton_schemas::history::Failure;
 use baton_schemas::partition::partition_of;
 use baton_schemas::registry::StateMachineEntry;
 use baton_schemas::request::{ReplyTo, StartRequest};
@@ -17,11 +18,17 @@ pub const TIMED: u64 = 1;
 /// Waits 10 s.
 pub const WAIT: u64 = 2;
 
-const DEFINITIONS: [&str; 3] = [
+/// Two tasks on queue `t`, one after the other, both with the execution's input.
+pub const TWO: u64 = 3;
+
+const DEFINITIONS: [&str; 4] = [
     r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
     r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","TimeoutSeconds":60,
         "End":true}}}"#,
     r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":10,"End":true}}}"#,
+    r#"{"StartAt":"A","States":{
+        "A":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","ResultPath":null,"Next":"B"},
+        "B":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
 ];
 
 /// What the registry holds.
@@ -85,6 +92,17 @@ pub fn start_call(machine: u64, execution: &Arc<str>, input: &str) -> Call {
         input: json(input),
         traceparent: None,
     }))
+}
+
+/// StopExecution over HTTP.
+pub fn stop_call(execution: &Arc<str>) -> Call {
+    Call::Stop {
+        execution: execution.clone(),
+        failure: Failure {
+            error: Some("Enough".into()),
+            cause: None,
+        },
+    }
 }
 
 /// A start by a record, with the wish to hear of the result.

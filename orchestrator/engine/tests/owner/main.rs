@@ -12,6 +12,7 @@ mod fold;
 mod inputs;
 mod machines;
 mod outbox;
+mod reclaim;
 mod restatement;
 mod sizes;
 mod strays;

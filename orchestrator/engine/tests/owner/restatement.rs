@@ -1,11 +1,11 @@
 //! What is live is stated again, so that old history can go (R14).
 
-use crate::actions::{commands, replies, sends};
-use crate::machines::{TASK, WAIT, execution, json, start_call};
+use crate::actions::{commands, deleted, sends};
+use crate::machines::{TASK, TWO, WAIT, execution, json, start_call, stop_call};
 use crate::support::{OURS, Partition};
 use baton_engine::ports::ReadFrom;
 use baton_engine::{Action, Call, CallError, Input, Outbound, Reply};
-use baton_schemas::history::{Failure, HistoryRecord, InputTopic, Restated};
+use baton_schemas::history::{HistoryRecord, InputTopic, Restated};
 use baton_schemas::{Outcome, TaskToken};
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn restated() -> Restated12 {
     let token = commands(&p.settle()).remove(0);
     p.ask(start_call(TASK, &closed, "1"))
         .expect("the name is free");
-    p.ask(stop(&closed)).expect("it runs");
+    p.ask(stop_call(&closed)).expect("it runs");
     let mut out = Vec::new();
     for n in 0.. {
         if deleted(&out).is_some() {
@@ -58,40 +58,15 @@ fn restated() -> Restated12 {
     }
 }
 
-fn stop(execution: &Arc<str>) -> Call {
-    Call::Stop {
-        execution: execution.clone(),
-        failure: Failure {
-            error: None,
-            cause: None,
-        },
-    }
-}
-
-fn deleted(out: &[Action]) -> Option<i64> {
-    out.iter().rev().find_map(|action| match action {
-        Action::DeleteHistory { before } => Some(*before),
-        _ => None,
-    })
-}
-
-fn record(p: &Partition, offset: i64) -> HistoryRecord {
-    let json = p.log[offset as usize]
-        .as_ref()
-        .expect("owners leave no gaps");
-    HistoryRecord::from_json(json).expect("owners write history")
-}
-
 #[test]
 fn history_goes_up_to_a_claim_after_which_all_that_lives_was_stated() {
     let Restated12 { p, open, out, .. } = restated();
     let before = deleted(&out).expect("the restatement is complete");
-    assert!(matches!(record(&p, before), HistoryRecord::Claim { .. }));
-    let mut stated =
-        (before + 1..p.log.len() as i64).filter_map(|offset| match record(&p, offset) {
-            HistoryRecord::Restatement { state, epoch, .. } if epoch == before => Some(state),
-            _ => None,
-        });
+    assert!(matches!(p.record(before), HistoryRecord::Claim { .. }));
+    let mut stated = (before + 1..p.log.len() as i64).filter_map(|offset| match p.record(offset) {
+        HistoryRecord::Restatement { state, epoch, .. } if epoch == before => Some(state),
+        _ => None,
+    });
     let first = stated.next();
     assert!(
         matches!(&first, Some(Restated::Execution { execution, .. }) if *execution == open),
@@ -147,30 +122,6 @@ fn a_reader_begins_at_the_base_and_knows_all_that_lives() {
 }
 
 #[test]
-fn calls_wait_while_the_claim_is_under_way() {
-    let mut p = Partition::ready_with(|settings| settings.restate_every_records = 1);
-    let arn = execution(TASK, OURS, 0);
-    p.ask(start_call(TASK, &arn, "1"))
-        .expect("the name is free");
-    p.now_ms += 10;
-    p.tell(Input::Tick);
-    let (claim, json) = p.take_append();
-    assert!(!p.owner.wants(InputTopic::Completions));
-    let (call, out) = p.call(stop(&arn));
-    assert!(out.is_empty(), "{out:?}");
-    let offset = p.write(json);
-    let mut out = p.tell(p.appended(claim, offset));
-    out.extend(p.settle());
-    assert!(matches!(replies(&out)[..], [(to, Ok(Reply::Stopped { .. }))] if to == call));
-    // What is touched is stated first: a reader that begins at the claim must know it.
-    assert!(matches!(
-        record(&p, offset + 1),
-        HistoryRecord::Restatement { state: Restated::Execution { execution, .. }, .. } if execution == arn
-    ));
-    assert!(matches!(record(&p, offset + 2), HistoryRecord::Transition(t) if t.execution == arn));
-}
-
-#[test]
 fn nothing_goes_while_an_effect_from_before_the_claim_is_on_its_way() {
     let mut p = Partition::ready_with(|settings| {
         settings.restate_every_records = 1;
@@ -188,24 +139,79 @@ fn nothing_goes_while_an_effect_from_before_the_claim_is_on_its_way() {
     assert!(sends(&out).is_empty(), "restating sends nothing");
 }
 
+/// The base as of which history may go, once everything is kept this long.
+const KEPT_MS: i64 = 60_000;
+
 #[test]
-fn a_claim_that_does_not_follow_what_was_expected_drops_memory() {
-    let mut p = Partition::ready_with(|settings| settings.restate_every_records = 1);
-    let arn = execution(TASK, OURS, 0);
-    p.ask(start_call(TASK, &arn, "1"))
+fn how_old_a_base_is_survives_a_restart() {
+    let mut p = Partition::ready_with(|settings| {
+        settings.restate_every_records = 1;
+        settings.closed_kept_ms = KEPT_MS;
+    });
+    p.ask(start_call(TASK, &execution(TASK, OURS, 0), "1"))
         .expect("the name is free");
-    p.now_ms += 10;
-    p.tell(Input::Tick);
-    let (claim, json) = p.take_append();
-    p.write_foreign_claim();
-    let offset = p.write(json);
-    let out = p.tell(p.appended(claim, offset));
+    let out = p.pass(5_000);
     assert!(
-        out.iter().any(|a| matches!(a, Action::CheckOwnership)),
-        "{out:?}"
+        out.iter().any(|a| matches!(a, Action::Owned { .. })),
+        "restated"
     );
-    p.pass(1_000);
-    assert!(p.owner.is_ready());
-    assert!(p.owner.epoch().is_some_and(|epoch| epoch > offset));
-    assert_eq!(p.owner.open_executions(), 1, "the fold knows better");
+    assert_eq!(deleted(&out), None, "too young");
+    p.restart();
+    let mut out = p.pass(KEPT_MS);
+    p.ask(start_call(TASK, &execution(TASK, OURS, 1), "1"))
+        .expect("the name is free");
+    out.extend(p.pass(5_000));
+    let before = deleted(&out).expect("old enough now");
+    assert!(matches!(p.record(before), HistoryRecord::Claim { .. }));
+}
+
+#[test]
+fn an_execution_too_large_for_one_record_is_stated_in_parts() {
+    let limit = 4_000;
+    let mut p = Partition::ready_with(|settings| {
+        settings.record_bytes_max = limit;
+        settings.restate_every_records = EVERY;
+        settings.closed_kept_ms = 0;
+    });
+    let arn = execution(TWO, OURS, 0);
+    let large = format!("\"{}\"", "x".repeat(2_000));
+    p.call(start_call(TWO, &arn, &large));
+    let token = commands(&p.settle()).remove(0);
+    let outcome = Outcome::Succeeded(json("\"small\""));
+    let first = Call::Complete { token, outcome };
+    let (_, out) = p.call(first);
+    let second = commands(&[out, p.settle()].concat()).remove(0);
+    let mut out = Vec::new();
+    for n in 1..100 {
+        if deleted(&out).is_some() {
+            break;
+        }
+        p.ask(start_call(WAIT, &execution(WAIT, OURS, n), "1"))
+            .expect("the name is free");
+        out.extend(p.pass(1_100));
+    }
+    p.log_start = deleted(&out).expect("the restatement is complete");
+    let parts = p.log.iter().flatten().filter(|json| {
+        assert!(json.len() <= limit + 1_000, "{} bytes", json.len());
+        matches!(
+            HistoryRecord::from_json(json),
+            Ok(HistoryRecord::Restatement { state: Restated::Execution { execution, .. }, .. }) if execution == arn
+        )
+    });
+    assert!(parts.count() > 1);
+
+    p.restart();
+    p.settle();
+    let outcome = Outcome::Succeeded(json("2"));
+    assert_eq!(
+        p.ask(Call::Complete {
+            token: second,
+            outcome
+        }),
+        Ok(Reply::Completed)
+    );
+    assert_eq!(
+        p.events(&arn).last().map(String::as_str),
+        Some("ExecutionSucceeded")
+    );
 }

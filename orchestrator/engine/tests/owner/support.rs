@@ -4,7 +4,7 @@
 //! order, as by a healthy broker, by [`Partition::step`] (one answer) or [`Partition::settle`] (all); a test takes an
 //! action out of the queue ([`Partition::take_append`], [`Partition::take_send`]) to answer it badly itself.
 
-use crate::actions::{name, replies};
+use crate::actions::{is_answered, name, replies};
 use crate::machines::Machines;
 use baton_engine::ports::{ReadFrom, Without};
 use baton_engine::{
@@ -280,21 +280,14 @@ impl Partition {
 
     /// The log's last record.
     pub fn last_record(&self) -> HistoryRecord {
-        let json = self.log.iter().flatten().next_back();
-        HistoryRecord::from_json(json.expect("the log has records")).expect("owners write history")
+        self.record(self.log.len() as i64 - 1)
     }
-}
 
-fn is_answered(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Append { .. }
-            | Action::LoadCheckpoint
-            | Action::ReadHistory { .. }
-            | Action::LookAtEnd
-            | Action::OpenInputs { .. }
-            | Action::Send { .. }
-            | Action::ReadRegistry
-            | Action::CheckOwnership
-    )
+    /// The record at an offset where there is one.
+    pub fn record(&self, offset: i64) -> HistoryRecord {
+        let json = self.log[offset as usize]
+            .as_ref()
+            .expect("owners leave no gaps");
+        HistoryRecord::from_json(json).expect("owners write history")
+    }
 }
