@@ -1,6 +1,6 @@
 //! A simulated node: the real owners, and the queues between them and the world.
 
-use crate::programs::Programs;
+use crate::programs::Known;
 use crate::store::Store;
 use baton_engine::ports::{ReadFrom, Without};
 use baton_engine::{Action, Input, Outbound, Owner, Settings};
@@ -64,6 +64,8 @@ pub enum Answer {
         /// Last offset wanted.
         through: i64,
     },
+    /// The registry is read to its end.
+    Registry,
     /// A look at the end.
     End,
     /// Where the inputs end.
@@ -88,7 +90,7 @@ pub struct Setup {
 impl Seat {
     /// A new process' seat.
     #[must_use]
-    pub fn new(node: usize, partition: usize, setup: Setup, programs: &Arc<Programs>) -> Self {
+    pub fn new(node: usize, partition: usize, setup: Setup, known: &Arc<Known>) -> Self {
         let settings = Settings {
             node: format!("node-{node}").into(),
             partition: partition as i32,
@@ -106,7 +108,7 @@ impl Seat {
             without: setup.without,
         };
         Self {
-            owner: Owner::new(settings, programs.clone()),
+            owner: Owner::new(settings, known.clone()),
             appends: VecDeque::new(),
             acks: VecDeque::new(),
             answers: VecDeque::new(),
@@ -149,7 +151,7 @@ impl Seat {
                 }
                 Action::CloseInputs => self.reading = None,
                 Action::Apply(applied) => self.store.apply(applied),
-                Action::ReadRegistry => self.answers.push_back(Answer::Plain(Input::RegistryRead)),
+                Action::ReadRegistry => self.answers.push_back(Answer::Registry),
                 Action::CheckOwnership => self.answers.push_back(Answer::Ownership),
                 other => rest.push(other),
             }

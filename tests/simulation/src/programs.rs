@@ -3,6 +3,7 @@
 use baton_engine::{Definition, Definitions};
 use baton_schemas::registry::StateMachineEntry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const SEQUENCE: &str = r#"{"StartAt":"A","States":{
  "A":{"Type":"Task","Resource":"arn:aws:states:::baton:task.a","Next":"B",
@@ -83,6 +84,37 @@ impl Programs {
 impl Default for Programs {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What a node knows of the definitions: all that the history names, but not always what is current.
+pub struct Known {
+    programs: Arc<Programs>,
+    /// Whether the node has read the registry as far as the definitions.
+    pub read: AtomicBool,
+}
+
+impl Known {
+    /// A node that has read everything.
+    #[must_use]
+    pub fn new(programs: Arc<Programs>) -> Self {
+        Self {
+            programs,
+            read: AtomicBool::new(true),
+        }
+    }
+}
+
+impl Definitions for Known {
+    fn revision(&self, revision: u64) -> Option<Arc<Definition>> {
+        self.programs.revision(revision)
+    }
+
+    fn current(&self, machine: &str) -> Option<Arc<Definition>> {
+        self.read
+            .load(Ordering::Relaxed)
+            .then(|| self.programs.current(machine))
+            .flatten()
     }
 }
 

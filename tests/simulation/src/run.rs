@@ -2,7 +2,7 @@
 
 use crate::log::{HistoryLog, InputLog};
 use crate::node::{NODES, Node, PARTITIONS, Seat, Setup};
-use crate::programs::Programs;
+use crate::programs::{Known, Programs};
 use crate::rng::Rng;
 use crate::world::{Caller, World};
 use baton_engine::{Change, Input};
@@ -81,9 +81,10 @@ fn begin(seed: u64, without: usize, programs: &Arc<Programs>, trace: bool) -> Wo
     } else {
         90 * 24 * 3_600_000
     };
+    let known = Arc::new(Known::new(programs.clone()));
     let node = |n: usize, rng: &mut Rng| Node {
         seats: (0..PARTITIONS)
-            .map(|p| Seat::new(n, p, setup, programs))
+            .map(|p| Seat::new(n, p, setup, &known))
             .collect(),
         drift_ms: rng.below(8_000) as i64 - 4_000,
         frozen_until: 0,
@@ -106,6 +107,8 @@ fn begin(seed: u64, without: usize, programs: &Arc<Programs>, trace: bool) -> Wo
     let mut world = World {
         rng,
         programs: programs.clone(),
+        known: known.clone(),
+        reported: BTreeMap::new(),
         setup,
         split_requests: without == 8,
         now_ms: 1_700_000_000_000,
@@ -294,10 +297,22 @@ fn last_checks(w: &mut World) {
             w.fail(format!("{arn} was accepted and is lost"));
         }
     }
+    check_reports(w);
     for p in 0..PARTITIONS {
         check_timeouts(w, p);
         check_replay(w, p);
         check_views(w, p);
+    }
+}
+
+/// R10: whoever started an execution by a record and asked for its result has it.
+fn check_reports(w: &mut World) {
+    let missing = w
+        .callers
+        .iter()
+        .find(|c| c.by_record && !w.reported.contains_key(&c.arn));
+    if let Some(arn) = missing.map(|c| c.arn.clone()) {
+        w.fail(format!("{arn}: its result was never reported"));
     }
 }
 

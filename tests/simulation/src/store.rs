@@ -117,7 +117,17 @@ impl Store {
             base: last.base,
             now_ms: last.now_ms,
             since_base: last.since_base,
-            bases: kept.iter().rev().find_map(|a| if let Change::Rebased(b) = &a.change { Some(b.clone()) } else { None }).unwrap_or_default(),
+            bases: kept
+                .iter()
+                .rev()
+                .find_map(|a| {
+                    if let Change::Rebased(b) = &a.change {
+                        Some(b.clone())
+                    } else {
+                        None
+                    }
+                })
+                .unwrap_or_default(),
             open: records.into_iter().collect(),
             closed: names.collect(),
         }))

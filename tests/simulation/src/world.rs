@@ -1,19 +1,22 @@
 //! The world of a run: broker, workers, callers, faults; one event a step, chosen by the seed.
 
 use crate::log::{HistoryLog, InputLog};
-use crate::node::{Answer, NODES, Node, PARTITIONS, RECORD_BYTES_MAX, RECORD_BYTES_SLACK, Seat, Setup};
-use crate::programs::{PLAIN, Programs};
+use crate::node::{
+    Answer, NODES, Node, PARTITIONS, RECORD_BYTES_MAX, RECORD_BYTES_SLACK, Seat, Setup,
+};
+use crate::programs::{Known, PLAIN, Programs};
 use crate::rng::Rng;
 use baton_engine::call::StartCall;
 use baton_engine::ports::ReadFrom;
 use baton_engine::{Action, Appended, Call, CallError, Input, InputRecord, Outbound, Reply};
 use baton_schemas::history::{Failure, InputTopic};
 use baton_schemas::partition::partition_of;
-use baton_schemas::request::{StartRequest, StopRequest};
+use baton_schemas::request::{ReplyTo, StartRequest, StopRequest};
 use baton_schemas::{Completion, Outcome, Payload, Request, TaskToken};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 const TOPICS: [InputTopic; 2] = [InputTopic::Completions, InputTopic::Requests];
 
@@ -21,6 +24,10 @@ const TOPICS: [InputTopic; 2] = [InputTopic::Completions, InputTopic::Requests];
 pub struct World {
     pub rng: Rng,
     pub programs: Arc<Programs>,
+    /// What the nodes know of them.
+    pub known: Arc<Known>,
+    /// Results reported to those who asked for them.
+    pub reported: BTreeMap<Arc<str>, &'static str>,
     pub setup: Setup,
     /// Node that serves each partition's requests instead of its owner (R8 taken out).
     pub split_requests: bool,
@@ -219,6 +226,10 @@ impl World {
         };
         match answer {
             Answer::Plain(input) => self.tell(n, p, input),
+            Answer::Registry => {
+                self.known.read.store(true, Ordering::Relaxed);
+                self.tell(n, p, Input::RegistryRead);
+            }
             Answer::End => {
                 let next = self.history[p].end();
                 self.tell(n, p, Input::HistoryEnd { next });
@@ -286,7 +297,37 @@ impl World {
         let Some((id, outbound)) = self.nodes[n].seats[p].sends.pop_front() else {
             return;
         };
+        let mut result = Ok(());
         match outbound {
+            Outbound::Command { .. } if self.rng.one_in(40) => result = Err("refused".to_owned()),
+            Outbound::Closed { closed, .. } => {
+                let fold = &self.history[p].fold;
+                let is_closed = fold
+                    .executions
+                    .get(&closed.execution)
+                    .map_or(fold.buried.contains(&closed.execution), |seen| seen.closed);
+                if !is_closed {
+                    self.fail(format!(
+                        "{}: its end was reported before it was in the history",
+                        closed.execution
+                    ));
+                }
+                self.reported.insert(closed.execution, closed.status);
+            }
+            // As the adapter does: from the views; what isn't there can't be reported. (A record that doesn't count, between
+            // mark and checkpoint, may ask for that; whoever waits asks again.)
+            Outbound::ReportAgain { execution, .. } => {
+                let fold = &self.history[p].fold;
+                if fold
+                    .executions
+                    .get(&execution)
+                    .is_some_and(|seen| seen.closed)
+                {
+                    self.reported.insert(execution, "again");
+                } else {
+                    result = Err("unknown".to_owned());
+                }
+            }
             Outbound::Command { command, .. } => {
                 let (arn, task) = command.token.parts().expect("our own token");
                 if !self.history[p].fold.scheduled(&arn, task) {
@@ -319,7 +360,7 @@ impl World {
         }
         self.nodes[n].seats[p]
             .acks
-            .push_back(Input::Sent { id, result: Ok(()) });
+            .push_back(Input::Sent { id, result });
     }
 
     pub fn deliver_record(&mut self, n: usize, p: usize, t: usize) {
@@ -329,6 +370,10 @@ impl World {
         if let Some((record, _)) = self.inputs[t][p].records.get(offset as usize) {
             if seat.owner.wants(topic) {
                 let record = record.clone();
+                // A start may come before this node has read of its machine.
+                if t == 1 && self.rng.one_in(4) {
+                    self.known.read.store(false, Ordering::Relaxed);
+                }
                 self.nodes[n].seats[p].reading = Some(if t == 0 {
                     [offset + 1, reading[1]]
                 } else {
@@ -387,8 +432,9 @@ impl World {
                 cause: Some("chance".into()),
             }),
             3..=4 => Outcome::Heartbeat(None),
-            5 => {
-                let large = format!("\"{}\"", "x".repeat(RECORD_BYTES_MAX - 300));
+            5 | 6 => {
+                let size = [RECORD_BYTES_MAX - 300, RECORD_BYTES_MAX / 2 - 100][self.rng.below(2)];
+                let large = format!("\"{}\"", "x".repeat(size));
                 Outcome::Succeeded(Payload::from_text(&large).expect("a JSON string"))
             }
             n => Outcome::Succeeded(Payload::from_text(&n.to_string()).expect("a JSON number")),
@@ -462,7 +508,10 @@ impl World {
             machine: self.programs.get(caller.machine).arn.clone(),
             name: caller.name.clone(),
             input: caller.input.clone(),
-            reply_to: None,
+            reply_to: Some(ReplyTo {
+                topic: "results".into(),
+                partition: 0,
+            }),
             traceparent: None,
         };
         let arn = caller.arn.clone();
@@ -491,7 +540,7 @@ impl World {
     pub fn crash(&mut self, n: usize) {
         self.say(|| format!("node {n} crashes"));
         for p in 0..PARTITIONS {
-            let mut fresh = Seat::new(n, p, self.setup, &self.programs);
+            let mut fresh = Seat::new(n, p, self.setup, &self.known);
             std::mem::swap(&mut fresh, &mut self.nodes[n].seats[p]);
             let old = fresh;
             for (_, json) in old.appends {

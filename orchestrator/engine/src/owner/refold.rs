@@ -49,6 +49,8 @@ impl Fold {
                 let mut steps = match self.gathering.take() {
                     Some((arn, of, steps)) if part > 0 && arn == execution && of == claim => steps,
                     _ if part == 0 => Vec::new(),
+                    // The checkpoint was taken between two parts; it has the execution as it was before.
+                    _ if self.state.executions.contains_key(&execution) => return Ok(Change::None),
                     _ => {
                         return Err(format!(
                             "part {part} of {execution} follows no part {}",
