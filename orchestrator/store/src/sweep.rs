@@ -235,3 +235,184 @@ fn delete(
     }
     Ok(deleted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flush::Flusher;
+    use crate::window::Window;
+    use baton_engine::views::{Applied, Change, ClosedAs, Opened};
+    use baton_schemas::history::{Closed, Positions};
+    use bytes::Bytes;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    const RETENTION_MS: i64 = 1_000;
+
+    struct Swept {
+        db: Db,
+        flusher: Flusher,
+        sweeper: Sweeper,
+        now_ms: Arc<AtomicI64>,
+        offset: i64,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Swept {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let db = Db::open(dir.path()).unwrap();
+            let now_ms = Arc::new(AtomicI64::new(0));
+            let clock = now_ms.clone();
+            let clock: Clock = Arc::new(move || clock.load(Ordering::Relaxed));
+            let flusher = Flusher::new(db.clone()).unwrap();
+            let sweeper = Sweeper::new(db.clone(), clock, RETENTION_MS);
+            Self {
+                db,
+                flusher,
+                sweeper,
+                now_ms,
+                offset: 0,
+                _dir: dir,
+            }
+        }
+
+        fn write(&mut self, changes: impl IntoIterator<Item = Change>) {
+            let mut window = Window::default();
+            for change in changes {
+                self.offset += 1;
+                window.apply(Applied {
+                    partition: 0,
+                    offset: self.offset,
+                    epoch: 0,
+                    seq: 0,
+                    positions: Positions::default(),
+                    mark: self.offset,
+                    base: None,
+                    now_ms: 0,
+                    since_base: 0,
+                    change,
+                });
+            }
+            self.flusher.write(&window).unwrap();
+        }
+
+        fn reset(&mut self) {
+            let mut window = Window::default();
+            window.reset(0);
+            self.flusher.write(&window).unwrap();
+        }
+
+        /// A whole sweep at this time; how many steps it took.
+        fn sweep(&mut self, now_ms: i64) -> usize {
+            self.now_ms.store(now_ms, Ordering::Relaxed);
+            let mut steps = 1;
+            while self.sweeper.step().unwrap() {
+                steps += 1;
+            }
+            steps
+        }
+
+        /// Entries in summaries, by_machine, by_status, by_arn, names, chunks.
+        fn entries(&self) -> [usize; 6] {
+            let db = &self.db;
+            [
+                &db.summaries,
+                &db.by_machine,
+                &db.by_status,
+                &db.by_arn,
+                &db.names,
+                &db.chunks,
+            ]
+            .map(|k| k.len().unwrap())
+        }
+    }
+
+    fn step(name: &str, start_ms: i64, opens: bool, closes: Option<(Status, i64)>) -> Change {
+        Change::Step {
+            execution: format!("arn:aws:states:us-east-1:000000000000:execution:m:{name}").into(),
+            start_ms,
+            json: Bytes::from_static(b"{}"),
+            opened: opens.then(|| Opened {
+                machine: "m".into(),
+                revision: 1,
+                start_hash: 2,
+            }),
+            closed: closes.map(|(status, stop_ms)| ClosedAs { status, stop_ms }),
+        }
+    }
+
+    fn name(n: u128, closed_ms: i64) -> Change {
+        Change::Names(vec![Closed {
+            arn_hash: format!("{n:032x}").into(),
+            start_hash: 1,
+            closed_ms,
+        }])
+    }
+
+    #[test]
+    fn what_closed_long_ago_is_forgotten_and_nothing_else() {
+        let mut swept = Swept::new();
+        swept.write([
+            step("closed", 10, true, Some((Status::Succeeded, 100))),
+            step("failed", 20, true, Some((Status::Failed, 120))),
+            step("late", 30, true, Some((Status::Aborted, 500))),
+            step("open", 40, true, None),
+            name(1, 50),
+            name(2, 600),
+        ]);
+        assert_eq!(swept.entries(), [4, 4, 3, 4, 2, 4]);
+        swept.sweep(RETENTION_MS + 100);
+        assert_eq!(swept.entries(), [4, 4, 3, 4, 1, 4]);
+        swept.sweep(RETENTION_MS + 300);
+        assert_eq!(swept.entries(), [2, 2, 2, 2, 1, 2]);
+        swept.sweep(RETENTION_MS * 100);
+        assert_eq!(swept.entries(), [1, 1, 1, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_name_taken_again_stays() {
+        let mut swept = Swept::new();
+        swept.write([step("x", 10, true, Some((Status::Succeeded, 20)))]);
+        swept.write([step("x", 5_000, true, Some((Status::Succeeded, 5_010)))]);
+        swept.sweep(RETENTION_MS + 100);
+        assert_eq!(swept.entries(), [1, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_reset_leaves_nothing_behind() {
+        let mut swept = Swept::new();
+        swept.write([
+            step("gone", 10, true, None),
+            step("kept", 20, true, None),
+            step("closed", 30, true, Some((Status::Failed, 40))),
+            name(1, 50),
+        ]);
+        swept.write([step("kept", 20, false, None)]);
+        swept.reset();
+        swept.write([step("kept", 20, true, None)]);
+        swept.sweep(0);
+        assert_eq!(swept.entries(), [1, 1, 1, 1, 0, 1]);
+        assert!(
+            meta::dead(&swept.db.snapshot(), &swept.db.meta)
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn the_work_of_a_step_is_bounded() {
+        let mut swept = Swept::new();
+        let executions = 3 * limits::SWEEP_STEP;
+        swept.write((0..executions).map(|n| {
+            step(
+                &n.to_string(),
+                n as i64,
+                true,
+                Some((Status::Succeeded, n as i64)),
+            )
+        }));
+        let steps = swept.sweep(i64::MAX / 2);
+        assert!(steps > 3, "{steps}");
+        assert_eq!(swept.entries(), [0; 6]);
+    }
+}
