@@ -1,7 +1,7 @@
 //! Writing a window: one fjall batch per partition, its checkpoint included.
 //!
-//! Owns: the generations, the batches and their order; `put` knows which keys an execution touches. Runs on the writer
-//! thread alone, so what it reads stays true until it writes.
+//! Owns: the generations, the batches and their order; `put` knows which keys an execution touches. Runs on the
+//! writer's thread alone, so what it reads stays true until it writes.
 
 use crate::chunk::Encoder;
 use crate::db::Db;

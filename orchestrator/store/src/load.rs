@@ -1,6 +1,7 @@
 //! The checkpoint that an owner starts from.
 //!
-//! Owns: gathering a partition's open executions, those closed past the mark, and taken names, all of one moment (a snapshot of the database).
+//! Owns: gathering a partition's open executions, those closed past the mark, and taken names, all of one moment (a
+//! snapshot of the database).
 
 use crate::describe::read_chunks;
 use crate::error::StoreError;

@@ -1,8 +1,7 @@
 //! Which keys one execution's changes touch.
 //!
 //! Owns: the puts of a [`Delta`]. One that starts and succeeds within a window is four: its history, its facts by
-//! start and by machine, and its place by ARN; a fifth if the mark has not passed its
-//! close yet.
+//! start and by machine, and its place by ARN; a fifth if the mark has not passed its close yet.
 
 use crate::chunk::Encoder;
 use crate::db::Db;
