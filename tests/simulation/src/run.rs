@@ -12,6 +12,7 @@ use baton_schemas::history::HistoryRecord;
 use baton_schemas::partition::partition_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Steps after which a run that has not ended is stuck.
 const STEPS_MAX: u64 = 60_000;
@@ -81,10 +82,15 @@ fn begin(seed: u64, without: usize, programs: &Arc<Programs>, trace: bool) -> Wo
     } else {
         90 * 24 * 3_600_000
     };
-    let known = Arc::new(Known::new(programs.clone()));
+    let known: Vec<_> = (0..NODES)
+        .map(|_| Arc::new(Known::new(programs.clone())))
+        .collect();
+    for node in &known {
+        node.read.store(rng.one_in(2), Ordering::Relaxed);
+    }
     let node = |n: usize, rng: &mut Rng| Node {
         seats: (0..PARTITIONS)
-            .map(|p| Seat::new(n, p, setup, &known))
+            .map(|p| Seat::new(n, p, setup, &known[n]))
             .collect(),
         drift_ms: rng.below(8_000) as i64 - 4_000,
         frozen_until: 0,

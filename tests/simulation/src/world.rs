@@ -24,8 +24,8 @@ const TOPICS: [InputTopic; 2] = [InputTopic::Completions, InputTopic::Requests];
 pub struct World {
     pub rng: Rng,
     pub programs: Arc<Programs>,
-    /// What the nodes know of them.
-    pub known: Arc<Known>,
+    /// What each node knows of them.
+    pub known: Vec<Arc<Known>>,
     /// Results reported to those who asked for them.
     pub reported: BTreeMap<Arc<str>, &'static str>,
     pub setup: Setup,
@@ -227,7 +227,7 @@ impl World {
         match answer {
             Answer::Plain(input) => self.tell(n, p, input),
             Answer::Registry => {
-                self.known.read.store(true, Ordering::Relaxed);
+                self.known[n].read.store(true, Ordering::Relaxed);
                 self.tell(n, p, Input::RegistryRead);
             }
             Answer::End => {
@@ -370,10 +370,6 @@ impl World {
         if let Some((record, _)) = self.inputs[t][p].records.get(offset as usize) {
             if seat.owner.wants(topic) {
                 let record = record.clone();
-                // A start may come before this node has read of its machine.
-                if t == 1 && self.rng.one_in(4) {
-                    self.known.read.store(false, Ordering::Relaxed);
-                }
                 self.nodes[n].seats[p].reading = Some(if t == 0 {
                     [offset + 1, reading[1]]
                 } else {
@@ -539,8 +535,11 @@ impl World {
     /// The process dies and comes back at once.
     pub fn crash(&mut self, n: usize) {
         self.say(|| format!("node {n} crashes"));
+        // A restarted node may hear of a start before it has read of the machine.
+        let has_read = self.rng.one_in(2);
+        self.known[n].read.store(has_read, Ordering::Relaxed);
         for p in 0..PARTITIONS {
-            let mut fresh = Seat::new(n, p, self.setup, &self.known);
+            let mut fresh = Seat::new(n, p, self.setup, &self.known[n]);
             std::mem::swap(&mut fresh, &mut self.nodes[n].seats[p]);
             let old = fresh;
             for (_, json) in old.appends {

@@ -9,7 +9,7 @@ use baton_schemas::Payload;
 use baton_schemas::history::{Closed, Positions};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a reader of the history knows.
@@ -50,7 +50,7 @@ pub struct Slot {
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     by_arn: FxHashMap<u128, Name>,
-    by_age: VecDeque<(i64, u128)>,
+    by_age: BTreeSet<(i64, u128)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +63,10 @@ pub struct Name {
 
 impl Names {
     pub fn insert(&mut self, arn_hash: u128, name: Name) {
-        if self.by_arn.insert(arn_hash, name).is_none() {
-            self.by_age.push_back((name.closed_ms, arn_hash));
+        if let Some(old) = self.by_arn.insert(arn_hash, name) {
+            self.by_age.remove(&(old.closed_ms, arn_hash));
         }
+        self.by_age.insert((name.closed_ms, arn_hash));
     }
 
     pub fn get(&self, arn: &str) -> Option<Name> {
@@ -78,11 +79,11 @@ impl Names {
 
     /// Frees names closed before `before_ms`.
     pub fn expire(&mut self, before_ms: i64) {
-        while let Some((closed_ms, arn_hash)) = self.by_age.front().copied() {
+        while let Some((closed_ms, arn_hash)) = self.by_age.first().copied() {
             if closed_ms >= before_ms {
                 break;
             }
-            self.by_age.pop_front();
+            self.by_age.pop_first();
             self.by_arn.remove(&arn_hash);
         }
     }
