@@ -113,13 +113,20 @@ fn completion() -> impl Strategy<Value = Completion> {
     })
 }
 
+fn reply_to() -> impl Strategy<Value = ReplyTo> {
+    (name(), 0..i32::MAX).prop_map(|(topic, partition)| ReplyTo { topic, partition })
+}
+
 fn request() -> impl Strategy<Value = Request> {
-    let reply_to = option::of(
-        (name(), 0..i32::MAX).prop_map(|(topic, partition)| ReplyTo { topic, partition }),
-    );
     prop_oneof![
-        (name(), name(), payload(), reply_to, traceparent()).prop_map(
-            |(machine, name, input, reply_to, traceparent)| {
+        (
+            name(),
+            name(),
+            payload(),
+            option::of(reply_to()),
+            traceparent()
+        )
+            .prop_map(|(machine, name, input, reply_to, traceparent)| {
                 let machine = arn::state_machine_arn("us-east-1", "000000000000", &machine);
                 let execution = arn::execution_arn(&machine, &name).expect("an ARN");
                 Request::Start(StartRequest {
@@ -130,8 +137,7 @@ fn request() -> impl Strategy<Value = Request> {
                     reply_to,
                     traceparent,
                 })
-            }
-        ),
+            }),
         (execution(), failure())
             .prop_map(|(execution, failure)| Request::Stop(StopRequest { execution, failure })),
     ]
@@ -313,7 +319,7 @@ proptest! {
     }
 
     #[test]
-    fn transitions(events in events(), execution in execution(), seq: u64, offset: i64, now: i64) {
+    fn transitions(events in events(), execution in execution(), seq: u64, offset: i64, now: i64, to in option::of(reply_to())) {
         let record = HistoryRecord::Transition(Transition {
             epoch: offset,
             seq,
@@ -323,6 +329,7 @@ proptest! {
             events,
             rejected: None,
             passed_on: None,
+            report_again: to,
             base: None,
         });
         prop_assert_eq!(HistoryRecord::from_json(&record.to_json()).expect("history"), record);
@@ -366,6 +373,7 @@ fn a_repeated_payload_is_written_once() {
         ],
         rejected: None,
         passed_on: None,
+        report_again: None,
         base: None,
     });
     let text = String::from_utf8(record.to_json()).expect("UTF-8");

@@ -410,8 +410,9 @@ fn records(execution: &str, machine: &Arc<str>, start_ms: i64) -> Vec<Bytes> {
             execution: execution.into(),
             events: events.to_vec(),
             rejected: None,
-            base: None,
             passed_on: None,
+            report_again: None,
+            base: None,
         };
         Bytes::from(HistoryRecord::Transition(transition).to_json())
     };
