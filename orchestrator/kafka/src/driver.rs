@@ -16,6 +16,7 @@ use crate::{membership, reader};
 use baton_engine::ports::{Appended, Settings};
 use baton_engine::{Action, CallError, Definitions, Input, Owner};
 use baton_schemas::history::InputTopic;
+use crossbeam_channel::Sender;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Lane {
     pub feeds: [Feed; 2],
     pub wanted: Vec<Action>,
     assigned: bool,
+    /// Another node will get it.
+    leaving: bool,
     serving: bool,
 }
 
@@ -39,6 +42,8 @@ pub struct Driver {
     performer: Performer,
     status: SharedStatus,
     draining: bool,
+    /// Partitions that are handed over, and what to drop when nothing is under way in them.
+    leaving: Vec<(Vec<i32>, Sender<()>)>,
     commit_at_ms: i64,
 }
 
@@ -57,6 +62,7 @@ impl Driver {
             feeds: Default::default(),
             wanted: Vec::new(),
             assigned: false,
+            leaving: false,
             serving: false,
         };
         let lanes = settings.map(lane).collect();
@@ -66,6 +72,7 @@ impl Driver {
             performer,
             status,
             draining: false,
+            leaving: Vec::new(),
             commit_at_ms: 0,
         }
     }
@@ -105,10 +112,10 @@ impl Driver {
             self.on_call(call, now_ms);
         }
         for lane in &mut self.lanes {
-            if !self.draining {
+            if !self.draining && !lane.leaving {
                 add(&self.performer.counters.inputs, lane.feed(now_ms));
             }
-            if lane.owner.next_tick_ms().is_some_and(|at| at <= now_ms) {
+            if !lane.leaving && lane.owner.next_tick_ms().is_some_and(|at| at <= now_ms) {
                 lane.owner.handle(Input::Tick, now_ms, &mut lane.wanted);
             }
             self.performer.perform(lane);
@@ -226,6 +233,12 @@ impl Driver {
                         .extend(partitions.iter().map(|p| (*p, false)));
                 });
             }
+            Message::Leaving { partitions, done } => {
+                for lane in &mut self.lanes {
+                    lane.leaving |= partitions.contains(&lane.partition);
+                }
+                self.leaving.push((partitions, done));
+            }
             Message::Revoked(partitions) => {
                 for partition in &partitions {
                     self.set_assigned(*partition, false);
@@ -292,12 +305,12 @@ impl Driver {
             return;
         }
         match self.lanes.get_mut(partition as usize) {
-            Some(lane) => {
+            Some(lane) if !lane.leaving => {
                 let id = self.performer.expect_answer(answer);
                 lane.owner
                     .handle(Input::Call { id, call }, now_ms, &mut lane.wanted);
             }
-            None => answer(Err(CallError::NotOwner { partition })),
+            _ => answer(Err(CallError::NotOwner { partition })),
         }
     }
 
@@ -310,6 +323,7 @@ impl Driver {
     fn set_assigned(&mut self, partition: i32, assigned: bool) {
         if let Some(lane) = self.lanes.get_mut(partition as usize) {
             lane.assigned = assigned;
+            lane.leaving = false;
             lane.serving = false;
             if !assigned {
                 lane.feeds.iter_mut().for_each(Feed::forget);
@@ -321,7 +335,7 @@ impl Driver {
     fn look_around(&mut self, now_ms: i64) {
         let (mut open, mut serving) = (0, 0);
         for lane in &mut self.lanes {
-            let serves = lane.assigned && lane.owner.is_ready();
+            let serves = lane.assigned && !lane.leaving && lane.owner.is_ready();
             if serves != lane.serving {
                 lane.serving = serves;
                 self.status.update(|status| {
@@ -336,6 +350,14 @@ impl Driver {
         }
         set(&self.performer.counters.open_executions, open as u64);
         set(&self.performer.counters.owned_partitions, serving);
+        let lanes = &self.lanes;
+        let quiet = |p: &i32| {
+            lanes
+                .get(*p as usize)
+                .is_none_or(|lane| lane.owner.is_quiet())
+        };
+        self.leaving
+            .retain(|(partitions, _done)| !partitions.iter().all(quiet));
         if self.draining
             && self.lanes.iter().all(|lane| lane.owner.is_quiet())
             && self.performer.is_quiet()
@@ -372,6 +394,7 @@ impl Driver {
         let next_ms = self
             .lanes
             .iter()
+            .filter(|lane| !lane.leaving)
             .filter_map(|lane| lane.owner.next_tick_ms())
             .chain(self.performer.next_tick_ms())
             .min();

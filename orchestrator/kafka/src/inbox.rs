@@ -10,6 +10,7 @@ use crate::producer::Delivery;
 use baton_engine::ports::{Input, InputRecord};
 use baton_engine::{Call, CallError, Reply};
 use baton_schemas::history::InputTopic;
+use crossbeam_channel::Sender;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,11 @@ pub struct QueuedCall {
 pub enum Message {
     /// The group gave these partitions to this node.
     Assigned(Vec<i32>),
+    /// The group will take these partitions away: begin nothing new, and drop `done` when nothing is under way.
+    Leaving {
+        partitions: Vec<i32>,
+        done: Sender<()>,
+    },
     /// The group took these partitions away.
     Revoked(Vec<i32>),
     /// Records of an input topic.

@@ -48,6 +48,8 @@ pub const REGISTRY_TIMEOUT: Duration = Duration::from_secs(15);
 pub const ANNOUNCE_EVERY: Duration = Duration::from_secs(3);
 /// How many of the last announcements a node reads when it starts.
 pub const ANNOUNCEMENTS_READ: i64 = 1_000;
+/// How long a partition that another node will get may take to finish what is under way.
+pub const HAND_OVER_MAX: Duration = Duration::from_secs(1);
 /// How often positions are committed, for lag displays only.
 pub const COMMIT_EVERY_MS: i64 = 5_000;
 /// How long a request to a broker may take before it is tried again.

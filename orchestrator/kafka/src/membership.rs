@@ -7,9 +7,9 @@
 use crate::client::{log, log_error, waking_consumer};
 use crate::config::Config;
 use crate::inbox::{Closed, Inbox, Message};
-use crate::limits::{FENCED_PAUSE, POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY};
+use crate::limits::{FENCED_PAUSE, HAND_OVER_MAX, POLL_EVERY, REQUEST_TIMEOUT, RETRY_EVERY};
 use baton_engine::Input;
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, bounded, select};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -39,6 +39,23 @@ enum Change {
 
 struct Context {
     changes: Changes,
+    inbox: Arc<Inbox>,
+}
+
+impl Context {
+    /// Lets what is under way in these partitions end, while they are still this node's. Kept short: the group waits.
+    fn hand_over(&self, partitions: &[i32]) {
+        let (done, quiet) = bounded(0);
+        let partitions = partitions.to_vec();
+        if self
+            .inbox
+            .push(Message::Leaving { partitions, done })
+            .is_ok()
+        {
+            // Nothing is ever sent: it ends when `done` is dropped, or the time is up.
+            let _quiet_or_late = quiet.recv_timeout(HAND_OVER_MAX);
+        }
+    }
 }
 
 impl ClientContext for Context {
@@ -61,6 +78,9 @@ impl ConsumerContext for Context {
         let partitions: Vec<i32> = list.elements().iter().map(|e| e.partition()).collect();
         let cooperative = matches!(member.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let assigned = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if !assigned && !partitions.is_empty() && !member.assignment_lost() {
+            self.hand_over(&partitions);
+        }
         let result = if assigned {
             // Any offset will do, nothing is read; one that is given saves asking for the committed ones.
             list.set_all_offsets(Offset::Offset(0))
@@ -164,6 +184,7 @@ impl Membership {
     fn join(&mut self) -> KafkaResult<End> {
         let context = Context {
             changes: self.changes.clone(),
+            inbox: self.inbox.clone(),
         };
         let (member, woken) = waking_consumer(&self.config.member(), context)?;
         member.subscribe(&[&self.topic])?;
