@@ -255,3 +255,75 @@ impl Read<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbox::Taken;
+    use crate::topics::specs;
+    use baton_engine::Checkpoint;
+    use crossbeam_channel::bounded;
+    use rdkafka::ClientConfig;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+    struct Nothing;
+
+    impl Checkpoints for Nothing {
+        fn load(&self, _partition: i32) -> Option<Box<Checkpoint>> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_read_without_a_last_offset_ends_where_the_log_does() {
+        let Ok(brokers) = std::env::var("BATON_TEST_KAFKA") else {
+            eprintln!("skipped: set BATON_TEST_KAFKA=host:port to run this");
+            return;
+        };
+        let mut config = Config::new(&brokers, "node", "http://node");
+        config.prefix = format!("test-through-{}.", crate::nodes::now_ms());
+        config.replication = 1;
+        let admin = Arc::new(Admin::new(&config).expect("a client"));
+        admin.ensure(&specs(&config, 1)).expect("topics");
+        let mut settings = ClientConfig::new();
+        settings.set("bootstrap.servers", &brokers);
+        let producer: BaseProducer = settings.create().expect("a producer");
+        let topic = config.topics().history;
+        for _ in 0..3 {
+            let record = BaseRecord::<[u8], [u8]>::to(&topic)
+                .partition(0)
+                .payload(b"{}");
+            producer.send(record).map_err(|(e, _)| e).expect("room");
+        }
+        producer.flush(STALLED_AFTER).expect("acknowledged");
+
+        let inbox = Arc::new(Inbox::default());
+        let (jobs, received) = bounded(2);
+        let none = Arc::new(Nothing);
+        let reader = HistoryReader::new(&config, admin, received, inbox.clone(), none);
+        let reader = reader.expect("a client");
+        jobs.send(Job::History {
+            partition: 0,
+            read: 7,
+            from: ReadFrom::Offset(1),
+            through: i64::MAX,
+            newest: Arc::new(AtomicU64::new(7)),
+        })
+        .expect("room");
+        jobs.send(Job::Stop).expect("room");
+        let begin = Instant::now();
+        reader.run();
+        assert!(begin.elapsed() < STALLED_AFTER, "it did not wait for more");
+        let mut taken = Taken::default();
+        inbox.take(Duration::ZERO, &mut taken);
+        let Some(Message::Input {
+            input: Input::History { records, last, .. },
+            ..
+        }) = taken.messages.pop_back()
+        else {
+            panic!("a part of the history")
+        };
+        let offsets: Vec<i64> = records.iter().map(|(offset, _)| *offset).collect();
+        assert!(last && offsets == [1, 2], "{offsets:?}");
+    }
+}

@@ -415,6 +415,41 @@ mod tests {
     }
 
     #[test]
+    fn what_finds_no_room_comes_back_and_nobody_waits_for_it() {
+        // Nobody listens there, so the queue stays full.
+        let mut config = Config::new("127.0.0.1:1", "node", "http://node");
+        let one = ("queue.buffering.max.messages".to_owned(), "1".to_owned());
+        config.kafka.extend([one]);
+        let inbox = Arc::new(Inbox::default());
+        let slot = Slot::new(&config, Kind::Effects, inbox.clone()).expect("a client");
+        let mut sender = slot.sender(Duration::ZERO);
+        let to = To {
+            topic: "t",
+            partition: Some(0),
+        };
+        for id in 1..=2 {
+            let tag = Tag::Owner { partition: 0, id };
+            sender.send(to, Some(b"k"), Some(b"v"), None, tag);
+        }
+        let mut taken = crate::inbox::Taken::default();
+        inbox.take(Duration::ZERO, &mut taken);
+        let delivery = taken.deliveries.pop().expect("the second came back");
+        assert!(taken.deliveries.is_empty(), "the first has the only place");
+        assert_eq!(
+            delivery.tag,
+            Tag::Owner {
+                partition: 0,
+                id: 2
+            }
+        );
+        let Outcome::Again(message) = delivery.outcome else {
+            panic!("a full queue is not the record's fault: {delivery:?}")
+        };
+        assert_eq!(message.payload(), Some(&b"v"[..]));
+        assert!(!sender.send_again(&message, delivery.tag), "still no room");
+    }
+
+    #[test]
     fn a_record_is_refused_only_for_its_own_fault() {
         let of = |code| is_permanent(&KafkaError::MessageProduction(code));
         for code in [
