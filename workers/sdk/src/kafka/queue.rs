@@ -9,7 +9,8 @@ use super::producer::KafkaOutlet;
 use super::rebalance::QueueContext;
 use crate::WorkerError;
 use crate::limits::{
-    COMMIT_INTERVAL, FLUSH_WAIT, PAUSE_AFTER, POLL_BATCH_MAX, POLL_WAIT, UNSETTLED_MAX, WINDOW_MAX,
+    COMMIT_INTERVAL, FENCED_AGAIN_WITHIN, FLUSH_WAIT, PAUSE_AFTER, POLL_BATCH_MAX, POLL_WAIT,
+    UNSETTLED_MAX, WINDOW_MAX,
 };
 use crate::offsets::Offsets;
 use crate::offsets::Position;
@@ -29,6 +30,9 @@ use std::time::{Duration, Instant};
 /// One queue being served.
 pub struct QueueLoop {
     queue: String,
+    topic: String,
+    group: String,
+    options: KafkaOptions,
     consumer: BaseConsumer<QueueContext>,
     offsets: Arc<Offsets>,
     runner: Arc<Runner>,
@@ -42,6 +46,8 @@ pub struct QueueLoop {
     /// Partitions paused because one slow task holds back a long row of finished ones.
     held: BTreeSet<i32>,
     last_commit: Instant,
+    /// When the consumer was last made anew because it was fenced.
+    fenced: Option<Instant>,
 }
 
 impl QueueLoop {
@@ -58,24 +64,12 @@ impl QueueLoop {
         outlet: Arc<KafkaOutlet>,
         stop: Arc<Stop>,
     ) -> Result<Self, WorkerError> {
-        let client = |source| WorkerError::Client {
-            client: "consumer",
-            source,
-        };
-        let offsets = Arc::new(Offsets::default());
-        let context = QueueContext {
-            topic: topic.clone(),
-            offsets: Arc::clone(&offsets),
-            assigned: AtomicBool::new(false),
-            commit_all: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
-        };
-        let consumer: BaseConsumer<_> = queue_consumer(options, group)
-            .create_with_context(context)
-            .map_err(client)?;
-        consumer.subscribe(&[&topic]).map_err(client)?;
+        let (consumer, offsets) = subscribed(options, group, &topic)?;
         Ok(Self {
             queue: queue.to_owned(),
+            topic,
+            group: group.to_owned(),
+            options: options.clone(),
             consumer,
             offsets,
             runner,
@@ -86,6 +80,7 @@ impl QueueLoop {
             paused: false,
             held: BTreeSet::new(),
             last_commit: Instant::now(),
+            fenced: None,
         })
     }
 
@@ -95,17 +90,51 @@ impl QueueLoop {
     /// When a Kafka client can't go on.
     pub fn run(mut self) -> Result<(), WorkerError> {
         while !self.stop.asked() {
-            if self.has_room() {
-                self.resume();
-                self.poll_batch()?;
-            } else {
-                self.wait_for_room()?;
-            }
-            if self.last_commit.elapsed() >= COMMIT_INTERVAL {
-                self.keep_house()?;
+            match self.turn() {
+                Err(error) if self.is_fenced() => self.join_again(error)?,
+                result => result?,
             }
         }
         self.drain()
+    }
+
+    fn turn(&mut self) -> Result<(), WorkerError> {
+        if self.has_room() {
+            self.resume();
+            self.poll_batch()?;
+        } else {
+            self.wait_for_room()?;
+        }
+        if self.last_commit.elapsed() >= COMMIT_INTERVAL {
+            self.keep_house()?;
+        }
+        Ok(())
+    }
+
+    fn is_fenced(&self) -> bool {
+        let error = self.consumer.client().fatal_error();
+        error.is_some_and(|(code, _)| code == RDKafkaErrorCode::FencedInstanceId)
+    }
+
+    /// Makes a new consumer in place of one that was fenced: another has joined under its `group.instance.id`.
+    ///
+    /// A broker that was killed can cause that too, by a commit that it gets only after the consumer's own next join. So once
+    /// is no reason to end; again within [`FENCED_AGAIN_WITHIN`] means that there really is another worker of this name.
+    /// What runs goes on; its commands come again to whoever has the partitions now, and are recognised here.
+    fn join_again(&mut self, error: WorkerError) -> Result<(), WorkerError> {
+        if self
+            .fenced
+            .is_some_and(|at| at.elapsed() < FENCED_AGAIN_WITHIN)
+        {
+            return Err(error);
+        }
+        tracing::warn!(%error, queue = self.queue, "joining the group again");
+        self.fenced = Some(Instant::now());
+        (self.consumer, self.offsets) = subscribed(&self.options, &self.group, &self.topic)?;
+        self.backlog.clear();
+        self.held.clear();
+        self.paused = false;
+        Ok(())
     }
 
     fn has_room(&self) -> bool {
@@ -306,6 +335,31 @@ impl QueueLoop {
             reason,
         }
     }
+}
+
+/// A consumer that has subscribed to `topic`, and what it notes of offsets.
+fn subscribed(
+    options: &KafkaOptions,
+    group: &str,
+    topic: &str,
+) -> Result<(BaseConsumer<QueueContext>, Arc<Offsets>), WorkerError> {
+    let client = |source| WorkerError::Client {
+        client: "consumer",
+        source,
+    };
+    let offsets = Arc::new(Offsets::default());
+    let context = QueueContext {
+        topic: topic.to_owned(),
+        offsets: Arc::clone(&offsets),
+        assigned: AtomicBool::new(false),
+        commit_all: AtomicBool::new(false),
+        draining: AtomicBool::new(false),
+    };
+    let consumer: BaseConsumer<_> = queue_consumer(options, group)
+        .create_with_context(context)
+        .map_err(client)?;
+    consumer.subscribe(&[topic]).map_err(client)?;
+    Ok((consumer, offsets))
 }
 
 /// Reads a message; one that holds no command goes to the dead-letter topic.
