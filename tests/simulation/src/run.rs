@@ -19,8 +19,8 @@ const STEPS_MAX: u64 = 60_000;
 /// Faults end here at the latest.
 const FAULT_STEPS_MAX: u64 = 1_500;
 
-/// Seeds within which a rule taken out must be caught. R5 is the rarest to matter: about one seed in 13,000; all others
-/// show in the first hundred.
+/// Seeds within which a rule taken out must be caught. R5 is the rarest to matter, one seed in thousands; all others
+/// show within a few hundred.
 pub const SEEDS_PER_RULE: u64 = 100_000;
 
 /// How a run ended.
