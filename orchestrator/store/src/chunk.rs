@@ -7,17 +7,22 @@
 use crate::error::StoreError;
 use crate::limits;
 use bytes::Bytes;
+use lz4_flex::block::CompressTable;
 
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
 /// LZ4 can't make anything smaller than by this factor; a length that claims more is not one.
 const RATIO_MAX: usize = 255;
+/// What is larger needs another table, which would then be cleared for small ones too.
+const TABLE_BYTES_MAX: usize = u16::MAX as usize;
 
 /// Writes chunks. Kept from one to the next, so that its memory is made once.
 #[derive(Default)]
 pub struct Encoder {
     plain: Vec<u8>,
     packed: Vec<u8>,
+    /// LZ4's memory for what is smaller than [`TABLE_BYTES_MAX`].
+    table: CompressTable,
 }
 
 impl Encoder {
@@ -66,7 +71,13 @@ impl Encoder {
         }
         self.packed[0] = LZ4;
         self.packed[1..5].copy_from_slice(&(body.len() as u32).to_be_bytes());
-        match lz4_flex::block::compress_into(body, &mut self.packed[5..]) {
+        let room = &mut self.packed[5..];
+        let length = if body.len() < TABLE_BYTES_MAX {
+            lz4_flex::block::compress_into_with_table(body, room, &mut self.table)
+        } else {
+            lz4_flex::block::compress_into(body, room)
+        };
+        match length {
             Ok(length) => &self.packed[..5 + length],
             // There is room enough by construction; were there not, the plain form is as good.
             Err(_) => &self.plain,

@@ -7,7 +7,7 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(300);
 /// What has gathered is written at once when it is larger than this, bytes.
 pub const FLUSH_BYTES: u64 = 8 * 1024 * 1024;
 /// Most bytes that wait to be written; past it `apply` blocks until the writer has caught up.
-pub const PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub const PENDING_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// What a waiting record costs in memory besides its JSON, bytes (an estimate).
 pub const RECORD_OVERHEAD_BYTES: u64 = 256;
 
@@ -22,11 +22,11 @@ pub const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 pub const COMPRESS_FROM_BYTES: usize = 256;
 
 /// Memory for cached blocks, bytes.
-pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+pub const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// Memory for histories before they go to a file, bytes.
-pub const HISTORY_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
+pub const HISTORY_MEMTABLE_BYTES: u64 = 8 * 1024 * 1024;
 /// Memory of each index before it goes to a file, bytes.
-pub const INDEX_MEMTABLE_BYTES: u64 = 8 * 1024 * 1024;
+pub const INDEX_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
 /// Disk for fjall's journals, bytes (its least).
 pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 /// Threads of fjall that flush and compact. With more than one, the first spins for as long as another compacts (it puts
