@@ -145,15 +145,16 @@ impl Membership {
 
     /// Is a member until told to stop.
     pub fn run(mut self) {
+        let mut fenced: Option<Instant> = None;
         loop {
-            match self.join() {
+            let pause = match self.join() {
                 Ok(End::Stopped) => return,
-                Ok(End::Fenced) => tracing::error!(
-                    node.name = &*self.config.node,
-                    "another process has joined under this node's name: give each node a name of its own"
-                ),
-                Err(e) => tracing::error!(kafka.error = %e, "can't join the group"),
-            }
+                Ok(End::Fenced) => self.pause_of_fenced(fenced.replace(Instant::now())),
+                Err(e) => {
+                    tracing::error!(kafka.error = %e, "can't join the group");
+                    FENCED_PAUSE
+                }
+            };
             self.changes
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -163,11 +164,31 @@ impl Membership {
                 .inbox
                 .push(Message::Revoked(lost.into_iter().collect()))
                 .is_err()
-                || self.stopped_within(FENCED_PAUSE)
+                || self.stopped_within(pause)
             {
                 return;
             }
         }
+    }
+
+    /// How long a fenced member waits before it joins again, given when it was fenced before.
+    ///
+    /// Another process may have this node's name. But a broker that was away for longer than the session fences a member
+    /// as well: librdkafka forgets the member's id then, and sends the commits that waited without one.
+    fn pause_of_fenced(&self, before: Option<Instant>) -> Duration {
+        let session = Duration::from_millis(self.config.session_timeout_ms.into());
+        if before.is_none_or(|at| at.elapsed() >= session) {
+            tracing::warn!(
+                node.name = &*self.config.node,
+                "fenced: joining the group again"
+            );
+            return RETRY_EVERY;
+        }
+        tracing::error!(
+            node.name = &*self.config.node,
+            "another process has joined under this node's name: give each node a name of its own"
+        );
+        FENCED_PAUSE
     }
 
     fn stopped_within(&self, pause: Duration) -> bool {

@@ -35,8 +35,9 @@ pub const PRODUCER_KIB_MAX: usize = 256 * 1024;
 pub const DRAIN_DEFAULT: Duration = Duration::from_secs(25);
 /// How long a rebalance waits for running tasks of the partitions that go away.
 pub const REVOKE_WAIT: Duration = Duration::from_secs(3);
-/// A consumer that is fenced twice within this time has a namesake: the worker ends.
-pub const FENCED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
+/// A consumer that is fenced twice within this time has a namesake: the worker ends. Without one, it takes a broker that
+/// was silent for a whole session in between.
+pub const FENCED_AGAIN_WITHIN: Duration = SESSION_TIMEOUT;
 /// How often finished offsets are committed.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
 /// Longest wait in one poll; also how soon a stop is seen.

@@ -118,8 +118,9 @@ impl QueueLoop {
 
     /// Makes a new consumer in place of one that was fenced: another has joined under its `group.instance.id`.
     ///
-    /// A broker that was killed can cause that too, by a commit that it gets only after the consumer's own next join. So once
-    /// is no reason to end; again within [`FENCED_AGAIN_WITHIN`] means that there really is another worker of this name.
+    /// A broker that was away for longer than the session causes that too: librdkafka forgets its member id then, and sends
+    /// the commits that waited without one. So once is no reason to end; again within [`FENCED_AGAIN_WITHIN`] means that
+    /// there really is another worker of this name.
     /// What runs goes on; its commands come again to whoever has the partitions now, and are recognised here.
     fn join_again(&mut self, error: WorkerError) -> Result<(), WorkerError> {
         if self
