@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// What has gathered is written at the latest after this long.
-pub const FLUSH_EVERY: Duration = Duration::from_millis(300);
+pub const FLUSH_EVERY: Duration = Duration::from_millis(1_000);
 /// What has gathered is written at once when it is larger than this, bytes.
-pub const FLUSH_BYTES: u64 = 8 * 1024 * 1024;
+pub const FLUSH_BYTES: u64 = 16 * 1024 * 1024;
 /// Most bytes that wait to be written; past it `apply` blocks until the writer has caught up.
-pub const PENDING_BYTES_MAX: u64 = 32 * 1024 * 1024;
+pub const PENDING_BYTES_MAX: u64 = 48 * 1024 * 1024;
 /// What a waiting record costs in memory besides its JSON, bytes (an estimate).
 pub const RECORD_OVERHEAD_BYTES: u64 = 256;
 
