@@ -119,10 +119,13 @@ impl Names {
 /// 64-bit FNV-1a of machine and input: whether a repeated start is the same start. Stable for ever, since it is stored.
 pub fn start_hash(machine: &str, input: &Payload) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let bytes = machine.bytes().chain([0]).chain(input.as_str().bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    })
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in [machine.as_bytes(), &[0], input.as_str().as_bytes()] {
+        for byte in part {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
+        }
+    }
+    hash
 }
 
 /// The settings of a start that every reader finds again in the first event.
