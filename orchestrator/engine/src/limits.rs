@@ -11,7 +11,7 @@ pub const OUTBOX_MAX: usize = 100_000;
 /// A mark is written at the latest after this many effective records.
 pub const MARK_EVERY_RECORDS: u64 = 2_000;
 /// A mark is written at the latest this long after an effect was acknowledged, milliseconds.
-pub const MARK_EVERY_MS: i64 = 1_000;
+pub const MARK_EVERY_MS: i64 = 250;
 /// How often an idle owner looks whether somebody else wrote to its history (R5), milliseconds.
 pub const TAIL_EVERY_MS: i64 = 1_000;
 /// Longest random pause before claiming again, milliseconds.
