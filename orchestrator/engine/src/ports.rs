@@ -131,7 +131,7 @@ pub enum Input {
         /// `Err`: permanently refused by the topic, with the reason.
         result: Result<(), String>,
     },
-    /// Answer to [`Action::ReadRegistry`].
+    /// Answer to the newest [`Action::ReadRegistry`]; earlier ones, which may be of an earlier life, are never answered.
     RegistryRead,
     /// Answer to [`Action::CheckOwnership`].
     Ownership {

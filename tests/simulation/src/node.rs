@@ -151,7 +151,11 @@ impl Seat {
                 }
                 Action::CloseInputs => self.reading = None,
                 Action::Apply(applied) => self.store.apply(applied),
-                Action::ReadRegistry => self.answers.push_back(Answer::Registry),
+                Action::ReadRegistry => {
+                    self.answers
+                        .retain(|answer| !matches!(answer, Answer::Registry));
+                    self.answers.push_back(Answer::Registry);
+                }
                 Action::CheckOwnership => self.answers.push_back(Answer::Ownership),
                 other => rest.push(other),
             }

@@ -292,7 +292,7 @@ impl Owner {
     fn learn_revision(&mut self, out: &mut Vec<Action>) {
         self.memory.registry_read = true;
         self.phase = Phase::ReadingRegistry;
-        self.read_registry(out);
+        out.push(Action::ReadRegistry);
     }
 
     /// Folds anew now that the registry was read to its end.

@@ -176,21 +176,11 @@ impl Owner {
             return Some(InputRecord::Request(Request::Start(start)));
         }
         self.memory.parked = Some((offset, start));
-        self.read_registry(out);
+        out.push(Action::ReadRegistry);
         None
     }
 
-    /// Asks for the registry to be read to its end.
-    pub(super) fn read_registry(&mut self, out: &mut Vec<Action>) {
-        self.registry_reads += 1;
-        out.push(Action::ReadRegistry);
-    }
-
     pub(super) fn on_registry_read(&mut self, out: &mut Vec<Action>) {
-        self.registry_reads = self.registry_reads.saturating_sub(1);
-        if self.registry_reads > 0 {
-            return; // asked before what is waited for now
-        }
         if self.memory.reclaim.is_some() {
             self.memory.held.push_back(Held::RegistryRead);
         } else {

@@ -58,8 +58,6 @@ pub struct Owner {
     now_ms: i64,
     /// The clock as given, for pauses and intervals.
     clock_ms: i64,
-    /// Registry reads asked for and not yet answered; also survives, so that an old answer is not taken for a new one.
-    registry_reads: u32,
 }
 
 impl Owner {
@@ -75,7 +73,6 @@ impl Owner {
             claims: 0,
             now_ms: 0,
             clock_ms: 0,
-            registry_reads: 0,
         }
     }
 
