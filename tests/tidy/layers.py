@@ -16,7 +16,7 @@ MAY_USE = {
     "orchestrator/machine": {"schemas", "orchestrator/language"},
     "orchestrator/engine": {"schemas", *PURE},
     "orchestrator/kafka": CORE,
-    "orchestrator/broker": CORE,
+    "orchestrator/broker": set(),
     "orchestrator/store": CORE,
     "orchestrator/api": CORE,
     "orchestrator/ui": CORE,

@@ -1,0 +1,6 @@
+//! The embedded broker: one node that speaks Kafka's protocol and keeps its records on the local disk.
+//!
+//! Owns: the durable log of all topics ([`log`]) and the server in front of it. Must not: know anything of Baton, or
+//! pretend to be a cluster; transactions, replication and ACLs are refused, never half done.
+
+pub mod log;
