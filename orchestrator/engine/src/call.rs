@@ -70,6 +70,13 @@ pub enum CallError {
         /// The partition.
         partition: i32,
     },
+    /// The partition was lost while the call's record was on its way: it counts or it does not. Asking again tells, since
+    /// the next owner has read what stands in the log.
+    #[error("partition {partition} was lost while the record of this call was on its way")]
+    InDoubt {
+        /// The partition.
+        partition: i32,
+    },
     /// The name is taken by an execution with another input, or one that has closed.
     #[error("Execution Already Exists: '{0}'")]
     ExecutionAlreadyExists(Arc<str>),

@@ -8,10 +8,14 @@ pub const IN_FLIGHT_MAX: usize = 20_000;
 pub const OPEN_EXECUTIONS_MAX: usize = 1_000_000;
 /// Most sent but not yet acknowledged effects of one partition; past it inputs wait.
 pub const OUTBOX_MAX: usize = 100_000;
+/// Most of them that may be commands of one task queue; past it the queue's further commands wait, and nothing else does.
+pub const QUEUE_OUTBOX_MAX: usize = 10_000;
 /// A mark is written at the latest after this many effective records.
 pub const MARK_EVERY_RECORDS: u64 = 2_000;
 /// A mark is written at the latest this long after an effect was acknowledged, milliseconds.
 pub const MARK_EVERY_MS: i64 = 250;
+/// Most completions that came too late and are kept with an open execution and in its views; the log has all of them.
+pub const IGNORED_KEPT_MAX: u32 = 100;
 /// How often an idle owner looks whether somebody else wrote to its history (R5), milliseconds.
 pub const TAIL_EVERY_MS: i64 = 1_000;
 /// Longest random pause before claiming again, milliseconds.

@@ -295,6 +295,8 @@ pub enum Outbound {
         topic: InputTopic,
         /// The right partition.
         partition: i32,
+        /// The offset that it was read at, on the owner's own partition.
+        read_at: i64,
         /// The record.
         record: Record,
     },

@@ -249,6 +249,7 @@ impl Performer {
                 topic,
                 partition: right,
                 record,
+                ..
             } => {
                 let to = To {
                     topic: crate::topics::input(&self.topics, topic),

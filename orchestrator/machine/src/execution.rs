@@ -171,6 +171,13 @@ impl Execution {
             .collect()
     }
 
+    /// The command of the task of this event id, if it is open.
+    #[must_use]
+    pub fn open_command(&self, task: u64) -> Option<TaskCommand> {
+        let frame = self.frame(self.frame_of(task)?)?;
+        frame.task().map(|open| self.command(frame, open))
+    }
+
     /// Whether the task of this event id is open.
     #[must_use]
     pub fn is_open(&self, task: u64) -> bool {

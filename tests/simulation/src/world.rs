@@ -343,6 +343,7 @@ impl World {
                 topic,
                 partition,
                 record,
+                ..
             } => {
                 let t = usize::from(topic == InputTopic::Requests);
                 let input = if t == 0 {

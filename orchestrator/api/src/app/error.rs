@@ -88,6 +88,8 @@ codes! {
     ServiceUnavailable = 503,
     /// Between nodes only: the partition is not this node's.
     NotOwner = 421,
+    /// Between nodes only: the answer was lost, and what was asked may be recorded.
+    InDoubt = 503,
     /// A fault of Baton.
     InternalFailure = 500,
 }
@@ -132,6 +134,7 @@ impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
         let code = match &error {
             CallError::NotOwner { .. } => ErrorCode::NotOwner,
+            CallError::InDoubt { .. } => ErrorCode::InDoubt,
             CallError::ExecutionAlreadyExists(_) => ErrorCode::ExecutionAlreadyExists,
             CallError::ExecutionDoesNotExist(_) => ErrorCode::ExecutionDoesNotExist,
             CallError::InvalidToken(_) => ErrorCode::InvalidToken,

@@ -445,22 +445,24 @@ impl Owner {
     fn drop_memory(&mut self, out: &mut Vec<Action>) {
         let partition = self.settings.partition;
         let memory = std::mem::take(&mut self.memory);
-        let unanswered = memory
-            .in_flight
-            .into_iter()
-            .flat_map(|r| r.replies)
-            .map(|(id, _)| id);
+        let not_owner = CallError::NotOwner { partition };
+        let in_flight = memory.in_flight.into_iter().flat_map(|r| r.replies);
+        // A refusal appended nothing; what was granted may stand in the log.
+        let unanswered = in_flight.map(|(id, reply)| match reply {
+            Ok(_) => (id, CallError::InDoubt { partition }),
+            Err(_) => (id, not_owner.clone()),
+        });
         let held = memory.held.into_iter().filter_map(|held| match held {
-            Held::Call(id, _) => Some(id),
+            Held::Call(id, _) => Some((id, not_owner.clone())),
             Held::Refused(..) | Held::RegistryRead => None,
         });
-        let denied = memory.denials.into_iter().map(|(id, _)| id);
-        for id in unanswered.chain(held).chain(denied) {
-            out.push(Action::Reply {
-                id,
-                reply: Err(CallError::NotOwner { partition }),
-            });
-        }
+        let denials = memory.denials.into_iter();
+        let denied = denials.map(|(id, _)| (id, not_owner.clone()));
+        let replies = unanswered.chain(held).chain(denied);
+        out.extend(replies.map(|(id, error)| Action::Reply {
+            id,
+            reply: Err(error),
+        }));
         out.push(Action::CloseInputs);
         self.memory = Memory::default();
     }

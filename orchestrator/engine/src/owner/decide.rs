@@ -4,7 +4,7 @@
 //! record is appended, and its effects wait in it. Size is checked before the append (R9).
 
 use super::Owner;
-use super::fold::{close_if_done, pending_effect};
+use super::fold::{close_if_done, keeps, pending_effect};
 use super::memory::Then;
 use super::outbox::Effects;
 use super::state::{Slot, start_hash, started_by};
@@ -65,9 +65,10 @@ impl Owner {
             records: Vec::new(),
             due_ms: None,
             restated: self.memory.epoch,
+            ignored: 0,
         };
         self.memory.state.executions.insert(arn.clone(), slot);
-        self.advance(&arn, json, Some(opened), step.effects, out);
+        self.advance(&arn, json, Some(opened), step.effects, true, out);
         Ok(())
     }
 
@@ -93,8 +94,9 @@ impl Owner {
             }
             return false;
         }
+        let is_kept = keeps(slot, &step.events);
         match self.transition_json(arn, cause.clone(), step.events) {
-            Ok(json) => self.advance(arn, json, None, step.effects, out),
+            Ok(json) => self.advance(arn, json, None, step.effects, is_kept, out),
             Err(too_large) => self.fail_instead(arn, cause, &too_large, out),
         }
         if !self.is_serving() {
@@ -121,6 +123,7 @@ impl Owner {
         json: Bytes,
         opened: Option<Opened>,
         effects: Vec<Effect>,
+        is_kept: bool,
         out: &mut Vec<Action>,
     ) {
         let now_ms = self.now_ms;
@@ -132,7 +135,9 @@ impl Owner {
             .executions
             .get_mut(arn)
             .expect("the execution was just stepped");
-        slot.records.push(json.clone());
+        if is_kept {
+            slot.records.push(json.clone());
+        }
         let start_ms = slot.start_ms;
         let execution = &slot.execution;
         let effects: Effects = effects
@@ -141,13 +146,14 @@ impl Owner {
             .collect();
         self.rearm(arn);
         let closed = close_if_done(&mut self.memory.state, arn, now_ms);
-        let change = Change::Step {
+        let step = Change::Step {
             execution: arn.clone(),
             start_ms,
             json: json.clone(),
             opened,
             closed,
         };
+        let change = if is_kept { step } else { Change::None };
         self.append(arn.clone(), json, change, effects, Then::Nothing, out);
     }
 
@@ -203,7 +209,7 @@ impl Owner {
         };
         let step = slot.execution.handle(Stimulus::Fail(failure), self.now_ms);
         match self.transition_json(arn, cause, step.events) {
-            Ok(json) => self.advance(arn, json, None, step.effects, out),
+            Ok(json) => self.advance(arn, json, None, step.effects, true, out),
             Err(e) => self.halt(
                 format!("execution {arn} can't even be failed: {e}; raise record_bytes_max"),
                 out,

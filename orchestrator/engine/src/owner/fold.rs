@@ -8,6 +8,7 @@ use super::outbound::outbound_of;
 use super::outbox::{Effects, PendingEffect};
 use super::state::{Name, Names, Slot, State, start_hash};
 use crate::definitions::Definitions;
+use crate::limits::IGNORED_KEPT_MAX;
 use crate::ports::{Outbound, Settings};
 use crate::views::{Applied, Change, Checkpoint, ClosedAs, Opened};
 use baton_machine::{Effect, Execution};
@@ -241,16 +242,18 @@ impl Fold {
 
     /// The effects of an input that changed no execution: refused, passed on, or a report asked for again.
     fn strays(&self, t: Transition) -> Effects {
+        let position = position_of(&t.cause);
         let dead = t
             .rejected
-            .zip(position_of(&t.cause))
+            .zip(position)
             .map(|(reason, (topic, offset))| Outbound::DeadLetter {
                 topic,
                 offset,
                 record: None,
                 reason,
             });
-        let passed_on = t.passed_on.map(|p| pass_on(*p));
+        let read_at = position.map_or(0, |(_, offset)| offset);
+        let passed_on = t.passed_on.map(|p| pass_on(*p, read_at));
         let execution = t.execution;
         let report = t.report_again.map(|to| {
             let stopped = self
@@ -346,6 +349,9 @@ impl Fold {
                 .into_iter()
                 .filter_map(|e| pending_effect(&arn, &slot.execution, e, context.settings)),
         );
+        if !keeps(slot, events) {
+            return Ok(Change::None);
+        }
         slot.records.push(json.clone());
         let start_ms = slot.start_ms;
         let closed = close_if_done(&mut self.state, &arn, now_ms);
@@ -385,6 +391,7 @@ impl Fold {
             records: Vec::new(),
             due_ms: None,
             restated,
+            ignored: 0,
         })
     }
 
@@ -432,6 +439,21 @@ pub fn close_if_done(state: &mut State, arn: &Arc<str>, now_ms: i64) -> Option<C
     })
 }
 
+/// Whether a step's record stays with its open execution and goes to the views. A sign of life does not: after a claim
+/// every heartbeat counts from the claim at the earliest (R11), so none that was recorded before matters. Completions
+/// that came too late stay up to a bound. The log has them all, until it is deleted behind a restatement.
+pub fn keeps(slot: &mut Slot, events: &[Event]) -> bool {
+    let all = |is: fn(&EventKind) -> bool| events.iter().all(|event| is(&event.kind));
+    if events.is_empty() || all(|kind| matches!(kind, EventKind::HeartbeatRecorded { .. })) {
+        return false;
+    }
+    if all(|kind| matches!(kind, EventKind::CompletionIgnored { .. })) {
+        slot.ignored = slot.ignored.saturating_add(1);
+        return slot.ignored <= IGNORED_KEPT_MAX;
+    }
+    true
+}
+
 /// An effect in the form it is sent, if anything is to be sent.
 pub fn pending_effect(
     arn: &Arc<str>,
@@ -477,7 +499,7 @@ pub fn tombstone(arn: &str, now_ms: i64) -> baton_schemas::history::Closed {
 }
 
 /// A passed-on input in the form it is sent.
-pub fn pass_on(passed_on: PassedOn) -> Outbound {
+pub fn pass_on(passed_on: PassedOn, read_at: i64) -> Outbound {
     let headers = passed_on
         .headers
         .iter()
@@ -498,6 +520,7 @@ pub fn pass_on(passed_on: PassedOn) -> Outbound {
     Outbound::PassOn {
         topic: passed_on.topic,
         partition: passed_on.partition,
+        read_at,
         record,
     }
 }

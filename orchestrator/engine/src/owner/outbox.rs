@@ -1,16 +1,18 @@
 //! The outbox (R10): what effective records call for, until their topics acknowledge it.
 //!
 //! Owns: which history offsets still have unacknowledged effects, and hence the mark. Effects leave only after their
-//! record is effective; a permanent refusal becomes an event.
+//! record is effective; a permanent refusal becomes an event or a note. A task queue that nobody can write to holds up its
+//! own commands and nothing else.
 
 use super::Owner;
+use super::fold::pending_effect;
 use super::memory::Held;
-use crate::limits::{MARK_EVERY_MS, MARK_EVERY_RECORDS};
+use crate::limits::{MARK_EVERY_MS, MARK_EVERY_RECORDS, QUEUE_OUTBOX_MAX};
 use crate::ports::{Action, Outbound};
-use baton_machine::Stimulus;
-use baton_schemas::history::{Cause, Failure, HistoryRecord};
+use baton_machine::{Effect, Stimulus};
+use baton_schemas::history::{Cause, Failure, HistoryRecord, InputTopic};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Effects of one record.
@@ -28,13 +30,40 @@ pub struct PendingEffect {
     pub outbound: Outbound,
 }
 
-/// What was sent and not yet acknowledged.
+/// What was sent and not yet acknowledged, and commands that wait because too many of their queue are.
 #[derive(Default)]
 pub struct Outbox {
     /// Number of unacknowledged effects by history offset.
     by_offset: BTreeMap<i64, usize>,
-    /// Sends by id: history offset, and the task if it is a command.
-    sends: FxHashMap<u64, (i64, Option<TaskKey>)>,
+    /// Sends by id.
+    sends: FxHashMap<u64, Sent>,
+    /// Task queues with anything unacknowledged.
+    queues: FxHashMap<Arc<str>, Lane>,
+}
+
+/// What is remembered of a send.
+struct Sent {
+    /// Of the history record that calls for it.
+    offset: i64,
+    what: What,
+}
+
+enum What {
+    /// Its queue and task.
+    Command(Arc<str>, TaskKey),
+    /// An input that belongs to another partition: where it was read.
+    PassOn(Cause),
+    /// Anything else, in words.
+    Other(&'static str),
+}
+
+/// One task queue.
+#[derive(Default)]
+struct Lane {
+    /// Commands sent and not acknowledged.
+    sent: usize,
+    /// `(history offset, task)` of commands that wait for their turn; at most one for each open task.
+    waiting: VecDeque<(i64, TaskKey)>,
 }
 
 impl Outbox {
@@ -51,20 +80,70 @@ impl Outbox {
         self.by_offset.keys().next().copied()
     }
 
-    fn add(&mut self, id: u64, offset: i64, task: Option<TaskKey>) {
+    /// Notes a send. `false`: the command has to wait for others of its queue, and is noted for that.
+    fn add(&mut self, id: u64, offset: i64, effect: &PendingEffect) -> bool {
         *self.by_offset.entry(offset).or_insert(0) += 1;
-        self.sends.insert(id, (offset, task));
+        if let (Outbound::Command { queue, .. }, Some(task)) = (&effect.outbound, &effect.task) {
+            let lane = self.queues.entry(queue.clone()).or_default();
+            if lane.sent >= QUEUE_OUTBOX_MAX {
+                lane.waiting.push_back((offset, task.clone()));
+                return false;
+            }
+            lane.sent += 1;
+        }
+        let what = what_of(effect);
+        self.sends.insert(id, Sent { offset, what });
+        true
     }
 
-    fn remove(&mut self, id: u64) -> Option<Option<TaskKey>> {
-        let (offset, task) = self.sends.remove(&id)?;
+    /// Takes a send out that was acknowledged or refused.
+    fn remove(&mut self, id: u64) -> Option<Sent> {
+        let sent = self.sends.remove(&id)?;
+        self.settle(sent.offset);
+        if let What::Command(queue, _) = &sent.what
+            && let Some(lane) = self.queues.get_mut(queue)
+        {
+            lane.sent -= 1;
+            if lane.sent == 0 && lane.waiting.is_empty() {
+                self.queues.remove(queue);
+            }
+        }
+        Some(sent)
+    }
+
+    /// The next command of `queue` that waits and may be sent now; it has to be added again.
+    fn next_of(&mut self, queue: &str) -> Option<(i64, TaskKey)> {
+        let lane = self.queues.get_mut(queue)?;
+        if lane.sent >= QUEUE_OUTBOX_MAX {
+            return None;
+        }
+        let (offset, task) = lane.waiting.pop_front()?;
+        self.settle(offset);
+        Some((offset, task))
+    }
+
+    fn settle(&mut self, offset: i64) {
         if let Some(count) = self.by_offset.get_mut(&offset) {
             *count -= 1;
             if *count == 0 {
                 self.by_offset.remove(&offset);
             }
         }
-        Some(task)
+    }
+}
+
+fn what_of(effect: &PendingEffect) -> What {
+    match (&effect.outbound, &effect.task) {
+        (Outbound::Command { queue, .. }, Some(task)) => What::Command(queue.clone(), task.clone()),
+        (Outbound::Command { .. }, None) => What::Other("a command"),
+        (Outbound::PassOn { topic, read_at, .. }, _) => What::PassOn(match topic {
+            InputTopic::Completions => Cause::Completions(*read_at),
+            InputTopic::Requests => Cause::Requests(*read_at),
+        }),
+        (Outbound::Control(_), _) => What::Other("a cancellation"),
+        (Outbound::Closed { .. }, _) => What::Other("an execution's result"),
+        (Outbound::ReportAgain { .. }, _) => What::Other("an execution's result, asked for again,"),
+        (Outbound::DeadLetter { .. }, _) => What::Other("a dead letter"),
     }
 }
 
@@ -73,11 +152,12 @@ impl Owner {
     pub(super) fn send_effects(&mut self, offset: i64, effects: Effects, out: &mut Vec<Action>) {
         for effect in effects {
             let id = self.fresh_id();
-            self.memory.outbox.add(id, offset, effect.task);
-            out.push(Action::Send {
-                id,
-                outbound: effect.outbound,
-            });
+            if self.memory.outbox.add(id, offset, &effect) {
+                out.push(Action::Send {
+                    id,
+                    outbound: effect.outbound,
+                });
+            }
         }
     }
 
@@ -109,38 +189,64 @@ impl Owner {
             self.memory.held.push_back(Held::Refused(id, reason));
             return;
         }
-        let Some(task) = self.memory.outbox.remove(id) else {
+        let Some(sent) = self.memory.outbox.remove(id) else {
             return; // of an earlier life
         };
         self.memory.mark_due = true;
-        match (result, task) {
-            (Ok(()), _) => {}
-            (Err(reason), Some((execution, task))) => {
-                let failure = Failure {
-                    error: Some("Baton.CommandNotSent".into()),
-                    cause: Some(
-                        format!("The task's command could not be sent to its queue: {reason}")
-                            .into(),
-                    ),
-                };
-                self.step(
-                    &execution,
-                    Stimulus::TaskFailed { task, failure },
-                    Cause::Timer,
-                    None,
-                    out,
-                );
-            }
-            (Err(reason), None) => {
-                tracing::error!(
-                    partition = self.settings.partition,
-                    reason,
-                    "a record could not be sent and is given up"
-                );
-            }
+        if let What::Command(queue, _) = &sent.what {
+            self.send_waiting(queue, out);
+        }
+        if let Err(reason) = result {
+            self.on_refused(sent, &reason, out);
         }
         self.mark_if_due(out);
         self.continue_restating(out);
+    }
+
+    /// Sends commands that waited for others of their queue, but for tasks that have closed since.
+    fn send_waiting(&mut self, queue: &str, out: &mut Vec<Action>) {
+        while let Some((offset, (arn, task))) = self.memory.outbox.next_of(queue) {
+            let slot = self.memory.state.executions.get(&arn);
+            let effect = slot.and_then(|slot| {
+                let command = slot.execution.open_command(task)?;
+                let effect = Effect::Command(command);
+                pending_effect(&arn, &slot.execution, effect, &self.settings)
+            });
+            self.send_effects(offset, effect.into_iter().collect(), out);
+        }
+    }
+
+    /// A topic refused a record for good: that becomes an event of the task, or a note in the history.
+    fn on_refused(&mut self, sent: Sent, reason: &str, out: &mut Vec<Action>) {
+        let Sent { offset, what } = sent;
+        let what = match what {
+            What::Command(_, (execution, task)) => {
+                let cause = format!("The task's command could not be sent to its queue: {reason}");
+                let failure = Failure {
+                    error: Some("Baton.CommandNotSent".into()),
+                    cause: Some(cause.into()),
+                };
+                let stimulus = Stimulus::TaskFailed { task, failure };
+                self.step(&execution, stimulus, Cause::Timer, None, out);
+                return;
+            }
+            What::PassOn(cause) => {
+                let reason = format!("could not be passed on to its partition: {reason}");
+                self.reject(cause, None, &reason, out);
+                return;
+            }
+            What::Other(what) => what,
+        };
+        tracing::error!(
+            partition = self.settings.partition,
+            history.offset = offset,
+            reason,
+            "{what} could not be sent; the history notes it"
+        );
+        let note = format!(
+            "{what} that the history record at offset {offset} calls for could not be sent: {reason}"
+        );
+        self.note_refusal(&note, out);
     }
 
     /// Appends a mark when enough has happened since the last one.

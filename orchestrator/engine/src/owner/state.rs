@@ -44,6 +44,8 @@ pub struct Slot {
     pub due_ms: Option<i64>,
     /// Epoch in which it was stated last (R14).
     pub restated: i64,
+    /// Ignored completions among `records`; see [`crate::limits::IGNORED_KEPT_MAX`].
+    pub ignored: u32,
 }
 
 /// Names that are taken by closed executions.

@@ -87,6 +87,17 @@ impl Owner {
         self.append_note(note, Change::None, Some(outbound), out);
     }
 
+    /// Something that had to leave was refused for good by its topic, and nothing can be done but say so in the history.
+    pub(super) fn note_refusal(&mut self, reason: &str, out: &mut Vec<Action>) {
+        if self.may_append() {
+            let note = Transition {
+                rejected: Some(shortened(reason, REASON_LENGTH_MAX)),
+                ..self.note(Cause::Timer)
+            };
+            self.append_note(note, Change::None, None, out);
+        }
+    }
+
     /// A start of an execution that has closed, whose starter wants to hear the result again.
     pub(super) fn report_again(
         &mut self,
@@ -164,7 +175,11 @@ impl Owner {
             headers,
             value,
         };
-        let outbound = pass_on(passed_on.clone());
+        let read_at = match cause {
+            Cause::Completions(offset) | Cause::Requests(offset) => offset,
+            Cause::Http(_) | Cause::Timer => 0,
+        };
+        let outbound = pass_on(passed_on.clone(), read_at);
         let note = Transition {
             passed_on: Some(Box::new(passed_on)),
             ..self.note(cause)

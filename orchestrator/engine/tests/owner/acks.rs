@@ -22,6 +22,11 @@ fn not_owner() -> Result<Reply, CallError> {
     Err(CallError::NotOwner { partition: OURS })
 }
 
+/// The record may stand in the log.
+fn in_doubt() -> Result<Reply, CallError> {
+    Err(CallError::InDoubt { partition: OURS })
+}
+
 #[test]
 fn view_command_and_answer_come_with_the_acknowledgement() {
     let (mut p, call) = started();
@@ -89,7 +94,7 @@ fn a_claim_in_the_gap_means_fenced() {
     p.tell(p.appended(id, offset));
     let out = p.step();
     assert!(commands(&out).is_empty());
-    assert_eq!(replies(&out), [(call, not_owner())]);
+    assert_eq!(replies(&out), [(call, in_doubt())]);
     assert_eq!(
         names(&out).last().map(String::as_str),
         Some("CheckOwnership")
@@ -131,7 +136,7 @@ fn a_backward_offset_means_fenced() {
     let (mut p, call) = started();
     let (id, _) = p.take_append();
     let out = p.tell(p.appended(id, 0));
-    assert_eq!(replies(&out), [(call, not_owner())]);
+    assert_eq!(replies(&out), [(call, in_doubt())]);
     assert_eq!(
         names(&out).last().map(String::as_str),
         Some("CheckOwnership")
@@ -160,7 +165,7 @@ fn a_failed_append_drops_memory_and_claims_again() {
         id,
         result: Appended::Failed { reason },
     });
-    assert_eq!(replies(&out), [(call, not_owner())]);
+    assert_eq!(replies(&out), [(call, in_doubt())]);
     assert_eq!((p.owner.epoch(), p.owner.open_executions()), (None, 0));
     p.pass(1_000);
     assert_eq!(p.owner.epoch(), Some(1), "never the same epoch twice");
@@ -200,4 +205,12 @@ fn before_it_denies_an_idle_owner_looks_whether_it_still_knows_everything() {
     p.write_foreign_claim();
     assert_eq!(names(&p.step()), ["ReadHistory"]);
     assert_eq!(replies(&p.step()), [(id, not_owner())]);
+}
+
+#[test]
+fn of_calls_that_are_lost_only_those_whose_record_was_on_its_way_are_in_doubt() {
+    let (mut p, first) = started();
+    let (refused, _) = p.call(start_call(TASK, &execution(TASK, OURS, 0), "[1]"));
+    let out = p.tell(Input::Revoked);
+    assert_eq!(replies(&out), [(first, in_doubt()), (refused, not_owner())]);
 }

@@ -1,9 +1,10 @@
 //! StartExecution, StopExecution and the SendTask calls: what is one start, and what is refused.
 
 use crate::actions::{commands, replies};
-use crate::machines::{TASK, execution, json, start_call, stop_call};
+use crate::machines::{TASK, TWO, execution, json, start_call, stop_call};
 use crate::support::{OURS, Partition};
-use baton_engine::{Call, CallError, InputRecord, Reply};
+use baton_engine::limits::IGNORED_KEPT_MAX;
+use baton_engine::{Action, Call, CallError, Change, InputRecord, Reply};
 use baton_schemas::history::InputTopic;
 use baton_schemas::{Completion, Outcome, TaskToken};
 
@@ -174,4 +175,62 @@ fn a_call_and_a_record_that_complete_the_same_task_count_once() {
         .into_iter()
         .filter(|name| name == "TaskSucceeded");
     assert_eq!(ends.count(), 1);
+}
+
+#[test]
+fn signs_of_life_are_recorded_and_not_kept() {
+    let mut p = Partition::ready_with(|settings| settings.restate_every_records = 500);
+    let arn = execution(TASK, OURS, 0);
+    p.call(start_call(TASK, &arn, "{}"));
+    let token = commands(&p.settle()).remove(0);
+    let heartbeat = Call::Complete {
+        token: token.clone(),
+        outcome: Outcome::Heartbeat(None),
+    };
+    for _ in 0..300 {
+        assert_eq!(p.ask(heartbeat.clone()), Ok(Reply::Completed));
+    }
+    assert!(p.events(&arn).len() > 300, "the log has them all");
+    let kept = |p: &mut Partition| {
+        p.restart();
+        let out = p.settle();
+        let steps = out.iter().filter(|action| match action {
+            Action::Apply(applied) => matches!(applied.change, Change::Step { .. }),
+            _ => false,
+        });
+        steps.count()
+    };
+    assert_eq!(kept(&mut p), 1, "views get the start alone");
+    assert_eq!(p.ask(succeed(&token)), Ok(Reply::Completed));
+}
+
+#[test]
+fn late_completions_are_kept_up_to_a_bound() {
+    let mut p = Partition::ready();
+    let arn = execution(TWO, OURS, 0);
+    p.call(start_call(TWO, &arn, "{}"));
+    let token = commands(&p.settle()).remove(0);
+    assert_eq!(p.ask(succeed(&token)), Ok(Reply::Completed));
+    let mut views = 0;
+    for _ in 0..IGNORED_KEPT_MAX + 20 {
+        let completion = Completion {
+            token: token.clone(),
+            outcome: Outcome::Succeeded(json("1")),
+            traceparent: None,
+        };
+        p.feed(InputTopic::Completions, InputRecord::Completion(completion));
+        let out = p.settle();
+        let is_step = |action: &&Action| matches!(action, Action::Apply(a) if matches!(a.change, Change::Step { .. }));
+        views += out.iter().filter(is_step).count();
+    }
+    assert_eq!(views, IGNORED_KEPT_MAX as usize);
+    let ignored = p
+        .events(&arn)
+        .into_iter()
+        .filter(|e| e == "CompletionIgnored");
+    assert_eq!(
+        ignored.count(),
+        IGNORED_KEPT_MAX as usize + 20,
+        "the log has them all"
+    );
 }

@@ -256,7 +256,7 @@ fn revoked_drops_everything_and_says_so() {
     assert_eq!(names(&out), ["Reply", "CloseInputs", "Released"]);
     assert_eq!(
         replies(&out),
-        [(id, Err(CallError::NotOwner { partition: OURS }))]
+        [(id, Err(CallError::InDoubt { partition: OURS }))]
     );
     assert_eq!((p.owner.epoch(), p.owner.open_executions()), (None, 0));
 }

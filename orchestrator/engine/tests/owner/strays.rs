@@ -19,6 +19,7 @@ fn passed_on(out: &[Action]) -> (InputTopic, i32, &Record) {
                 topic,
                 partition,
                 record,
+                ..
             },
         ] => (*topic, *partition, record),
         _ => panic!("{sent:?}"),
