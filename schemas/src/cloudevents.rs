@@ -64,6 +64,10 @@ pub const TYPE_SUCCEEDED: &str = "baton.task.succeeded.v1";
 pub const TYPE_FAILED: &str = "baton.task.failed.v1";
 /// `ce_type` of a heartbeat.
 pub const TYPE_HEARTBEAT: &str = "baton.task.heartbeat.v1";
+/// `ce_type` of a worker's word that it took an activity's task.
+pub const TYPE_STARTED: &str = "baton.task.started.v1";
+/// `ce_type` of the first answer of a task that goes on.
+pub const TYPE_SUBMITTED: &str = "baton.task.submitted.v1";
 /// `ce_type` of a cancellation.
 pub const TYPE_CANCELLED: &str = "baton.task.cancelled.v1";
 /// `ce_type` of a request to start an execution.
@@ -80,11 +84,13 @@ pub const TYPE_NODE: &str = "baton.node.v1";
 pub const TYPE_REGISTRY: &str = "baton.registry.v1";
 
 /// Every `ce_type` of this contract.
-pub const TYPES: [&str; 11] = [
+pub const TYPES: [&str; 13] = [
     TYPE_COMMAND,
     TYPE_SUCCEEDED,
     TYPE_FAILED,
     TYPE_HEARTBEAT,
+    TYPE_STARTED,
+    TYPE_SUBMITTED,
     TYPE_CANCELLED,
     TYPE_START,
     TYPE_STOP,

@@ -1,13 +1,15 @@
 //! A completion: what a worker says of a task, on the completions topic.
 //!
-//! Key: task token. `ce_type` alone decides between success, failure and heartbeat; the value is the output, or
-//! `{"error", "cause"}`, or progress detail.
+//! Key: task token. `ce_type` alone decides between success, failure and what is said meanwhile; the value is the
+//! output, or `{"error", "cause"}`, or progress detail, or the first answer, or `{"worker"}`.
 
 use crate::cloudevents as ce;
 use crate::headers::{self, Wanted};
 use crate::history::Failure;
 use crate::record::{Outgoing, RecordView, WireError};
 use crate::{Payload, TaskToken, structured};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -31,6 +33,21 @@ pub enum Outcome {
     Failed(Failure),
     /// The task goes on; progress detail, if any.
     Heartbeat(Option<Payload>),
+    /// A worker took the task; AWS records it of activities (`ActivityStarted`).
+    Started {
+        /// As the worker calls itself.
+        worker: Option<Arc<str>>,
+    },
+    /// What was called gave a first answer, and the task goes on (`.sync`, `.waitForTaskToken`; AWS: `TaskSubmitted`).
+    Submitted(Payload),
+}
+
+impl Outcome {
+    /// Whether it ends the task.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        matches!(self, Self::Succeeded(_) | Self::Failed(_))
+    }
 }
 
 impl Completion {
@@ -57,10 +74,15 @@ impl Completion {
                 None | Some([]) => None,
                 Some(_) => Some(payload(view)?),
             }),
+            k if k == ce::TYPE_STARTED.as_bytes() => Outcome::Started {
+                worker: taken_by(view)?.worker,
+            },
+            k if k == ce::TYPE_SUBMITTED.as_bytes() => Outcome::Submitted(payload(view)?),
             other => {
                 return Err(headers::unknown_type(
                     other,
-                    "baton.task.succeeded.v1, baton.task.failed.v1 or baton.task.heartbeat.v1",
+                    "baton.task.succeeded.v1, baton.task.failed.v1, baton.task.heartbeat.v1, baton.task.started.v1 or \
+                     baton.task.submitted.v1",
                 ));
             }
         };
@@ -82,6 +104,25 @@ pub(crate) fn payload(view: &impl RecordView) -> Result<Payload, WireError> {
         Some(bytes) => {
             Payload::from_bytes(bytes).map_err(|e| WireError::BadValue(format!("not JSON: {e}")))
         }
+    }
+}
+
+/// Value of a completion that says who took the task.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct TakenBy {
+    /// As the worker calls itself.
+    worker: Option<Arc<str>>,
+}
+
+fn taken_by(view: &impl RecordView) -> Result<TakenBy, WireError> {
+    match view.value() {
+        None | Some([]) => Ok(TakenBy::default()),
+        // serde would take an array for a struct; the contract does not.
+        Some(bytes) if bytes.trim_ascii_start().starts_with(b"{") => serde_json::from_slice(bytes)
+            .map_err(|e| WireError::BadValue(format!("expected {{\"worker\": text}}: {e}"))),
+        Some(_) => Err(WireError::BadValue(
+            "expected {\"worker\": text}: not a JSON object".to_owned(),
+        )),
     }
 }
 
@@ -115,6 +156,13 @@ impl Outgoing for Completion {
             Outcome::Heartbeat(detail) => detail
                 .as_ref()
                 .map(|d| Cow::Borrowed(d.as_str().as_bytes())),
+            Outcome::Started { worker } => worker.as_ref().map(|worker| {
+                let taken = TakenBy {
+                    worker: Some(worker.clone()),
+                };
+                Cow::Owned(serde_json::to_vec(&taken).expect("a text serialises"))
+            }),
+            Outcome::Submitted(answer) => Some(Cow::Borrowed(answer.as_str().as_bytes())),
         }
     }
 
@@ -123,6 +171,8 @@ impl Outgoing for Completion {
             Outcome::Succeeded(_) => ce::TYPE_SUCCEEDED,
             Outcome::Failed(_) => ce::TYPE_FAILED,
             Outcome::Heartbeat(_) => ce::TYPE_HEARTBEAT,
+            Outcome::Started { .. } => ce::TYPE_STARTED,
+            Outcome::Submitted(_) => ce::TYPE_SUBMITTED,
         };
         each(ce::SPECVERSION, ce::SPECVERSION_1_0);
         each(ce::TYPE, kind.as_bytes());

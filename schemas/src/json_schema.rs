@@ -3,6 +3,7 @@
 //! Owns: the content of `json/*.schema.json`: for each kind of record one schema of its headers (an object from name to
 //! text) and one of its value. `UPDATE_SCHEMAS=1 cargo test -p baton-schemas` writes the files.
 
+use crate::completion::TakenBy;
 use crate::history::{Failure, HistoryRecordV1};
 use crate::node::NodeAnnouncement;
 use crate::record_kinds::{Header, HeaderForm, RECORD_KINDS, RecordKind, ValueForm};
@@ -70,6 +71,7 @@ pub fn value_schema(kind: &RecordKind) -> Value {
     let mut schema = match kind.value {
         ValueForm::Json(description) => json!({ "$schema": DIALECT, "description": description }),
         ValueForm::Failure => generate::<Failure>(),
+        ValueForm::TakenBy => generate::<TakenBy>(),
         ValueForm::Node => generate::<NodeAnnouncement>(),
         ValueForm::Registry => generate::<RegistryEntry>(),
         ValueForm::History => generate::<HistoryRecordV1>(),

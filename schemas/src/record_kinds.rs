@@ -78,6 +78,8 @@ pub enum ValueForm {
     Json(&'static str),
     /// `{"error", "cause"}`, or nothing.
     Failure,
+    /// `{"worker"}`, or nothing.
+    TakenBy,
     /// [`crate::node::NodeAnnouncement`]
     Node,
     /// [`crate::registry::RegistryEntry`]
@@ -144,7 +146,7 @@ const COMPLETION_KEY: &str = "The task's token, which is the command's `ce_id`."
 const EXECUTION_KEY: &str = "ARN of the execution.";
 
 /// Every kind of record.
-pub const RECORD_KINDS: [RecordKind; 13] = [
+pub const RECORD_KINDS: [RecordKind; 15] = [
     RecordKind {
         name: "command",
         topic: "commands.{queue}",
@@ -246,6 +248,42 @@ pub const RECORD_KINDS: [RecordKind; 13] = [
             TRACEPARENT,
         ],
         value: ValueForm::Json("Progress, in a form of your own, or nothing."),
+    },
+    RecordKind {
+        name: "completion-started",
+        topic: "completions",
+        from: Party::Worker,
+        read: true,
+        summary: "A worker took the task; the history of an activity shows it.",
+        key: COMPLETION_KEY,
+        headers: &[
+            SPECVERSION,
+            kind(ce::TYPE_STARTED),
+            ID,
+            SOURCE,
+            TOKEN,
+            CONTENT_TYPE,
+            TRACEPARENT,
+        ],
+        value: ValueForm::TakenBy,
+    },
+    RecordKind {
+        name: "completion-submitted",
+        topic: "completions",
+        from: Party::Worker,
+        read: true,
+        summary: "What was called gave a first answer; the task goes on.",
+        key: COMPLETION_KEY,
+        headers: &[
+            SPECVERSION,
+            kind(ce::TYPE_SUBMITTED),
+            ID,
+            SOURCE,
+            TOKEN,
+            CONTENT_TYPE,
+            TRACEPARENT,
+        ],
+        value: ValueForm::Json("The first answer; nothing is as good as `{}`."),
     },
     RecordKind {
         name: "request-start",

@@ -122,7 +122,7 @@ pub fn show(record: &Record) -> Shown {
 pub fn read_and_write(kind: &RecordKind, record: &Record) -> Result<Record, String> {
     let written = match kind.name {
         "command" => Command::from_view(record).map(|r| r.to_record()),
-        "completion-succeeded" | "completion-failed" | "completion-heartbeat" => {
+        completion if completion.starts_with("completion-") => {
             Completion::from_view(record).map(|r| r.to_record())
         }
         "request-start" | "request-stop" => Request::from_view(record).map(|r| r.to_record()),

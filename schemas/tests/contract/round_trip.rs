@@ -105,6 +105,8 @@ fn completion() -> impl Strategy<Value = Completion> {
         payload().prop_map(Outcome::Succeeded),
         failure().prop_map(Outcome::Failed),
         option::of(payload()).prop_map(Outcome::Heartbeat),
+        option::of(name()).prop_map(|worker| Outcome::Started { worker: worker }),
+        payload().prop_map(Outcome::Submitted),
     ];
     (token(), outcome, traceparent()).prop_map(|(token, outcome, traceparent)| Completion {
         token,

@@ -148,7 +148,7 @@ pub fn command(input: impl Serialize) -> Command {
 /// What a completion says: the output, or the failure.
 ///
 /// # Errors
-/// The failure; a heartbeat is one without a name.
+/// The failure; what leaves the task open is one without a name.
 pub fn outcome(completion: &Completion) -> Result<Value, TaskError> {
     match &completion.outcome {
         Outcome::Succeeded(output) => Ok(output.to_value()),
@@ -159,7 +159,9 @@ pub fn outcome(completion: &Completion) -> Result<Value, TaskError> {
                 cause: text(&failure.cause),
             })
         }
-        Outcome::Heartbeat(_) => Err(TaskError::new("", "a heartbeat is no outcome")),
+        Outcome::Heartbeat(_) | Outcome::Started { .. } | Outcome::Submitted(_) => {
+            Err(TaskError::new("", "the task goes on: this is no outcome"))
+        }
     }
 }
 

@@ -80,8 +80,8 @@ impl Owner {
             return;
         }
         if !self.memory.state.executions.contains_key(&arn) {
-            // A last heartbeat often crosses the end; nobody needs to hear of it.
-            if !matches!(completion.outcome, Outcome::Heartbeat(_)) {
+            // A last sign of life often crosses the end; nobody needs to hear of it.
+            if completion.outcome.ends() {
                 let closed = self.memory.state.names.get(&arn).is_some();
                 let reason = if closed {
                     "the execution has closed"
@@ -223,5 +223,7 @@ pub fn stimulus_of(task: u64, outcome: Outcome) -> Stimulus {
         Outcome::Succeeded(output) => Stimulus::TaskSucceeded { task, output },
         Outcome::Failed(failure) => Stimulus::TaskFailed { task, failure },
         Outcome::Heartbeat(_) => Stimulus::Heartbeat { task },
+        Outcome::Started { worker } => Stimulus::TaskStarted { task, worker },
+        Outcome::Submitted(output) => Stimulus::TaskSubmitted { task, output },
     }
 }

@@ -48,7 +48,8 @@ fn size(completion: &Completion) -> usize {
     let value = match &completion.outcome {
         Outcome::Succeeded(output) => output.len(),
         Outcome::Failed(failure) => failure.cause.as_ref().map_or(0, |cause| cause.len()),
-        Outcome::Heartbeat(_) => 0,
+        Outcome::Heartbeat(_) | Outcome::Started { .. } => 0,
+        Outcome::Submitted(answer) => answer.len(),
     };
     value + 2 * completion.token.as_str().len()
 }
