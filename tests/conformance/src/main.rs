@@ -1,0 +1,146 @@
+//! Runs recorded cases: `baton-conformance cases [--cases DIR] [--json FILE]`.
+//!
+//! Owns: the command line, the report and the exit code: 1 when a case fails that is not in known-gaps, or one passes
+//! that is.
+
+use baton_conformance::case::{self, Case};
+use baton_conformance::gaps::Gaps;
+use baton_conformance::judge;
+use baton_conformance::scores::Scores;
+use baton_conformance::verdict::{LEVELS, Verdict};
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+#[derive(Parser)]
+#[command(
+    about = "Runs what AWS recorded through the engine and compares",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Executions, TestState and validation as AWS recorded them.
+    Cases(CaseArguments),
+}
+
+#[derive(Args)]
+struct CaseArguments {
+    /// Directory of *.jsonl files; by default the one beside the project.
+    #[arg(long)]
+    cases: Option<PathBuf>,
+    /// Writes a line for each case.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Only cases whose id contains this.
+    #[arg(long)]
+    only: Option<String>,
+    /// Throws the owner away before every input: a new one must fold the log and go on alike.
+    #[arg(long)]
+    crashes: bool,
+}
+
+fn main() -> ExitCode {
+    let Suite::Cases(arguments) = Arguments::parse().suite;
+    match cases(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn cases(arguments: &CaseArguments) -> Result<bool, String> {
+    let directory = arguments
+        .cases
+        .clone()
+        .unwrap_or_else(|| Path::new(ROOT).join("../shared/conformance/aws"));
+    if arguments.cases.is_none() && !directory.is_dir() {
+        println!(
+            "skipped: the recorded cases are not here ({})",
+            directory.display()
+        );
+        return Ok(true);
+    }
+    let mut cases = case::load(&directory)?;
+    if let Some(only) = &arguments.only {
+        cases.retain(|case| case.id.contains(only.as_str()));
+    }
+    let gaps = Path::new(ROOT).join("tests/conformance/known-gaps");
+    let gaps = std::fs::read_to_string(&gaps).map_err(|e| format!("{}: {e}", gaps.display()))?;
+    let gaps = Gaps::parse(&gaps)?;
+    let mut report = Report {
+        gaps,
+        scores: Scores::default(),
+        complaints: Vec::new(),
+        lines: Vec::new(),
+    };
+    let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in &cases {
+        match judge(case, arguments.crashes) {
+            Some(verdict) => report.add(case, &verdict),
+            None => *left_out.entry(&case.kind).or_default() += 1,
+        }
+    }
+    if let Some(path) = &arguments.json {
+        write_lines(path, &report.lines).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    print!("{}", report.scores.table());
+    for (kind, count) in left_out {
+        println!("not run: {count} cases of kind {kind}");
+    }
+    report
+        .complaints
+        .iter()
+        .for_each(|complaint| println!("{complaint}"));
+    println!("{} cases differ from known-gaps", report.complaints.len());
+    Ok(report.complaints.is_empty())
+}
+
+struct Report {
+    gaps: Gaps,
+    scores: Scores,
+    complaints: Vec<String>,
+    lines: Vec<Value>,
+}
+
+impl Report {
+    fn add(&mut self, case: &Case, verdict: &Verdict) {
+        self.scores.add(case, verdict);
+        self.complaints
+            .extend(self.gaps.complaint(&case.id, verdict));
+        let levels: Map<String, Value> = LEVELS
+            .into_iter()
+            .zip(verdict.levels())
+            .map(|(name, level)| {
+                (
+                    name.to_owned(),
+                    level.as_ref().map_or(Value::Null, |l| l.is_ok().into()),
+                )
+            })
+            .collect();
+        self.lines.push(json!({
+            "id": case.id, "kind": case.kind, "area": case.area, "tier": case.tier, "levels": levels,
+            "why": verdict.first_failure(), "known": self.gaps.reason(&case.id),
+        }));
+    }
+}
+
+fn write_lines(path: &Path, lines: &[Value]) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for line in lines {
+        writeln!(file, "{line}")?;
+    }
+    file.flush()
+}

@@ -1,0 +1,190 @@
+//! The workers: commands are answered as AWS recorded that its services answered.
+//!
+//! Owns: which recorded call a command is (the next unused one with the same resource and equal parameters), and the
+//! functions whose calls AWS does not show. Timeouts are never served: the engine's own timers must make them.
+
+use crate::case::Case;
+use crate::values::Bindings;
+use crate::world::World;
+use baton_schemas::history::{EventKind, Failure};
+use baton_schemas::{Command, Completion, Outcome, Payload, TaskToken};
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// All workers of a case.
+pub struct Workers<'a> {
+    case: &'a Case,
+    used: Vec<bool>,
+    /// Tokens of commands that were taken: a command may come again.
+    taken: BTreeSet<TaskToken>,
+    answers: VecDeque<Completion>,
+}
+
+impl<'a> Workers<'a> {
+    /// Workers that know the case's recorded calls.
+    #[must_use]
+    pub fn new(case: &'a Case) -> Self {
+        let used = vec![false; case.list("tasks").len()];
+        Self {
+            case,
+            used,
+            taken: BTreeSet::new(),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// Takes all commands that wait and works out their answers.
+    pub fn serve(&mut self, world: &mut World) {
+        while let Some((queue, command)) = world.take_command() {
+            if self.taken.insert(command.token.clone()) {
+                self.take(world, &queue, &command);
+            }
+        }
+    }
+
+    /// What some worker says next.
+    pub fn next_answer(&mut self) -> Option<Completion> {
+        self.answers.pop_front()
+    }
+
+    fn take(&mut self, world: &World, queue: &str, command: &Command) {
+        let parameters = command.input.to_value();
+        let (kind, name) = resource(world, command).unwrap_or_default();
+        let recorded = self
+            .case
+            .list("tasks")
+            .iter()
+            .zip(&self.used)
+            .position(|(task, used)| {
+                !used
+                    && is_resource(task, &kind, &name)
+                    && Bindings::new(&self.case.literal).matches(&task["parameters"], &parameters)
+            });
+        match recorded {
+            Some(index) => {
+                self.used[index] = true;
+                self.replay(command, index);
+            }
+            None => {
+                if let Some(outcome) = self.function(queue, &kind, &parameters) {
+                    self.answer(command, outcome);
+                }
+            }
+        }
+    }
+
+    fn replay(&mut self, command: &Command, index: usize) {
+        let recorded = &self.case.list("tasks")[index];
+        if recorded["resourceType"] == "activity"
+            && let Some(worker) = self.poller()
+        {
+            self.answer(command, Outcome::Started { worker });
+        }
+        if let Some(first) = recorded.get("submitted") {
+            self.answer(command, Outcome::Submitted(Payload::from_value(first)));
+        }
+        let outcome = &recorded["outcome"];
+        let kind = outcome["type"].as_str().unwrap_or("");
+        if kind.ends_with("Succeeded") {
+            self.answer(
+                command,
+                Outcome::Succeeded(Payload::from_value(&outcome["output"])),
+            );
+        } else if kind.ends_with("Failed") {
+            let failure = Failure {
+                error: text(outcome, "error"),
+                cause: text(outcome, "cause"),
+            };
+            self.answer(command, Outcome::Failed(failure));
+        }
+    }
+
+    fn answer(&mut self, command: &Command, outcome: Outcome) {
+        let token = command.token.clone();
+        self.answers.push_back(Completion {
+            token,
+            outcome,
+            traceparent: None,
+        });
+    }
+
+    /// Name of the worker that polled the case's activity, if one did.
+    fn poller(&self) -> Option<Option<Arc<str>>> {
+        let started = self
+            .case
+            .history()?
+            .iter()
+            .find(|event| event["type"] == "ActivityStarted")?;
+        let name = &started["activityStartedEventDetails"]["workerName"];
+        Some(name.as_str().map(Arc::from))
+    }
+
+    /// What a function of the case does whose calls AWS does not show, such as those of a distributed Map's children.
+    fn function(&self, queue: &str, kind: &str, parameters: &Value) -> Option<Outcome> {
+        let (name, input) = match kind {
+            "lambda" => (parameters["FunctionName"].as_str()?, &parameters["Payload"]),
+            _ => (queue.strip_prefix("lambda.")?, parameters),
+        };
+        let functions = self.case.json["functions"].as_object()?;
+        let named = |key: &&String| name == key.as_str() || name.ends_with(&format!(":{key}"));
+        let function = match functions.keys().find(named) {
+            Some(key) => &functions[key],
+            // A queue's name is escaped; with one function there is no doubt.
+            None if functions.len() == 1 => functions.values().next()?,
+            None => return None,
+        };
+        let output = match function["behaviour"].as_str().or(function.as_str())? {
+            "echo" | "sleep-then-echo" => input.clone(),
+            "fixed" => function["result"].clone(),
+            "raise" => {
+                let (error, message) = (&function["errorType"], &function["errorMessage"]);
+                let cause = json!({"errorMessage": message, "errorType": error, "requestId": "r", "stackTrace": []});
+                let error = error.as_str().map(Arc::from);
+                let cause = Some(cause.to_string().into());
+                return Some(Outcome::Failed(Failure { error, cause }));
+            }
+            _ => return None,
+        };
+        let answer = match kind {
+            "lambda" => json!({"ExecutedVersion": "$LATEST", "Payload": output, "StatusCode": 200}),
+            _ => output,
+        };
+        Some(Outcome::Succeeded(Payload::from_value(&answer)))
+    }
+}
+
+/// Type and name of what a command calls, from the event that scheduled it.
+fn resource(world: &World, command: &Command) -> Option<(String, String)> {
+    let (execution, task) = command.token.parts()?;
+    let events = world.seen(&execution)?.events();
+    events
+        .iter()
+        .rev()
+        .find(|(_, event)| event.id == task)
+        .and_then(|(_, event)| match &event.kind {
+            EventKind::TaskScheduled(t)
+            | EventKind::LambdaFunctionScheduled(t)
+            | EventKind::ActivityScheduled(t) => {
+                Some((t.resource.kind.to_string(), t.resource.name.to_string()))
+            }
+            _ => None,
+        })
+}
+
+fn is_resource(task: &Value, kind: &str, name: &str) -> bool {
+    let recorded = task["resourceType"].as_str().unwrap_or("");
+    let same_kind = match kind {
+        "" => ["lambda-arn", "activity"].contains(&recorded),
+        _ => recorded == kind,
+    };
+    same_kind && task["resource"] == name
+}
+
+fn text(outcome: &Value, key: &str) -> Option<Arc<str>> {
+    match outcome.get(key) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(Arc::from(text.as_str())),
+        Some(other) => Some(Arc::from(other.to_string())),
+    }
+}
