@@ -29,6 +29,7 @@ mod structured;
 pub mod time;
 pub mod token;
 pub mod topics;
+pub mod trace;
 
 pub use command::Command;
 pub use completion::{Completion, Outcome};
@@ -38,3 +39,4 @@ pub use payload::Payload;
 pub use record::{Record, RecordView, WireError};
 pub use request::Request;
 pub use token::TaskToken;
+pub use trace::TraceContext;

@@ -3,6 +3,7 @@
 //! They must be unique, not secret: SipHash of a counter and the clock under keys that the standard library draws from
 //! the operating system once for each process.
 
+use baton_schemas::TraceContext;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -44,10 +45,7 @@ pub fn uuid_of(bits: u128) -> String {
 pub fn traceparent(given: Option<&str>) -> Arc<str> {
     match given.map(str::trim).filter(|text| is_traceparent(text)) {
         Some(text) => text.into(),
-        None => {
-            let span = unique() as u64 | 1;
-            format!("00-{:032x}-{span:016x}-01", unique() | 1).into()
-        }
+        None => TraceContext::begun(unique()).to_header(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::ports::{Outbound, Settings};
 use baton_machine::{Effect, TaskCommand};
 use baton_schemas::history::Started;
 use baton_schemas::request::ExecutionClosed;
+use baton_schemas::trace::{TraceContext, event_span};
 use baton_schemas::{Command, Control, TaskToken};
 use std::sync::Arc;
 
@@ -36,10 +37,10 @@ pub fn outbound_of(
 }
 
 fn command(arn: &Arc<str>, started: &Started, task: TaskCommand, settings: &Settings) -> Outbound {
-    let traceparent = started
-        .traceparent
-        .as_deref()
-        .and_then(|parent| child_of(parent, arn, task.task));
+    // The task's own span: what the worker does is a child of it.
+    let traceparent = TraceContext::of_execution(arn, started.traceparent.as_deref())
+        .at(event_span(arn, task.task))
+        .to_header();
     Outbound::Command {
         queue: task.queue,
         command: Box::new(Command {
@@ -52,23 +53,8 @@ fn command(arn: &Arc<str>, started: &Started, task: TaskCommand, settings: &Sett
             heartbeat_s: task.heartbeat_s,
             reply_topic: settings.topics.completions.clone(),
             reply_partition: settings.partition,
-            traceparent,
+            traceparent: Some(traceparent),
             input: task.input,
         }),
     }
-}
-
-/// A W3C `traceparent` with the parent's trace id and a span id of this task's own, the same on every emission;
-/// `None` if the parent is not a `traceparent`.
-fn child_of(parent: &str, arn: &str, task: u64) -> Option<Arc<str>> {
-    let is_traceparent = parent.len() == 55 && parent.is_ascii() && parent.as_bytes()[35] == b'-';
-    if !is_traceparent {
-        return None;
-    }
-    // The ARN's last characters tell executions apart; FNV-1a spreads them over the span id.
-    let seed = 0xcbf2_9ce4_8422_2325 ^ task.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let span = arn.bytes().rev().take(40).fold(seed, |h: u64, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
-    Some(format!("{}{:016x}{}", &parent[..36], span.max(1), &parent[52..]).into())
 }
