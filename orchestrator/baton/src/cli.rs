@@ -136,4 +136,9 @@ pub struct Settings {
     #[arg(long, env = "BATON_LOG_FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_filter: Option<String>,
+    /// Trace collector: base URL of OTLP over HTTP, such as http://localhost:4318 [default: none, or what
+    /// OTEL_EXPORTER_OTLP_ENDPOINT says]
+    #[arg(long, env = "BATON_OTLP_ENDPOINT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
 }

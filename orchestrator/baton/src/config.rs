@@ -3,6 +3,7 @@
 //! Owns: reading them, refusing what is not known, and the defaults, each beside its field in [`Config::resolve`].
 
 use crate::cli::{Arguments, LogFormat, Settings};
+use crate::telemetry::export::Target;
 use clap::CommandFactory;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
@@ -34,6 +35,8 @@ pub struct Config {
     pub log: LogFormat,
     /// Which logs are written.
     pub log_filter: Option<String>,
+    /// Where traces go, if anywhere.
+    pub traces: Option<Target>,
 }
 
 /// Why the configuration can't be used, or the program can't run.
@@ -115,6 +118,9 @@ impl Config {
             account: given.account.unwrap_or_else(|| "000000000000".to_owned()),
             log: given.log.unwrap_or_default(),
             log_filter: given.log_filter.or_else(|| std::env::var("RUST_LOG").ok()),
+            traces: Target::new(given.otlp_endpoint, node.as_str().into(), |name| {
+                std::env::var(name).ok()
+            }),
         })
     }
 }

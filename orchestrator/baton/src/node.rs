@@ -1,6 +1,7 @@
 //! What the API sees of this node: the engine's ports, answered by the running engine and the store.
 
 use crate::figures;
+use crate::telemetry::recorder::Recorder;
 use baton_api::{Cluster, Gauge, Queues};
 use baton_kafka::{Readiness, RuntimeHandle};
 use baton_store::Store;
@@ -12,6 +13,8 @@ pub struct Node {
     pub engine: RuntimeHandle,
     /// The local store.
     pub store: Arc<Store>,
+    /// What makes traces, if they are wanted.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 impl Cluster for Node {

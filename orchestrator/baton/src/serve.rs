@@ -8,6 +8,7 @@
 use crate::config::{Config, Error};
 use crate::node::Node;
 use crate::telemetry;
+use crate::telemetry::recorder::Recorder;
 use axum::serve::{Listener, ListenerExt};
 use baton_api::{App, Parts};
 use baton_engine::ViewWriter;
@@ -29,6 +30,8 @@ const BLOCKING_THREADS_MAX: usize = 32;
 const EARLY_HTTP_END: Duration = Duration::from_secs(1);
 /// Part of the time for an orderly end that HTTP may take; the rest is the engine's.
 const HTTP_SHARE: u32 = 3;
+/// How long the last spans may take to get out.
+const LAST_SPANS_END: Duration = Duration::from_secs(2);
 
 /// Runs a node until SIGTERM or SIGINT.
 ///
@@ -66,6 +69,11 @@ async fn serve(config: Config) -> Result<(), Error> {
         version = env!("CARGO_PKG_VERSION"),
         "starting"
     );
+    let recorder = recorder(&config, &store)?;
+    let views = match &recorder {
+        Some(recorder) => recorder.listen(views),
+        None => views,
+    };
     let registry = Arc::<Registry>::default();
     let started = start_engine(
         &config,
@@ -83,6 +91,7 @@ async fn serve(config: Config) -> Result<(), Error> {
     let node = Arc::new(Node {
         engine: engine.clone(),
         store: store.clone(),
+        recorder: recorder.clone(),
     });
     let parts = Parts {
         calls: Arc::new(engine.clone()),
@@ -103,12 +112,21 @@ async fn serve(config: Config) -> Result<(), Error> {
     let app = Arc::new(app);
     tracing::info!(http.address = %address, "serving");
     let begun = serve_until(&app, &listener, stop, config.shutdown_timeout / HTTP_SHARE).await?;
-    end(
-        engine,
-        store,
-        config.shutdown_timeout.saturating_sub(begun.elapsed()),
-    )
-    .await
+    let left = config.shutdown_timeout.saturating_sub(begun.elapsed());
+    end(engine, store, recorder, left).await
+}
+
+/// Starts what makes traces, if they are wanted.
+fn recorder(config: &Config, store: &Arc<Store>) -> Result<Option<Arc<Recorder>>, Error> {
+    let Some(target) = config.traces.clone() else {
+        return Ok(None);
+    };
+    tracing::info!(
+        otlp.endpoint = target.endpoint.as_deref(),
+        "exporting traces"
+    );
+    let recorder = Recorder::start(target, store.clone())?;
+    Ok(Some(Arc::new(recorder)))
 }
 
 /// Serves "alive, not ready" while the engine starts; `None` if the end was asked for meanwhile.
@@ -175,11 +193,19 @@ async fn serve_until(
     Ok(begun)
 }
 
-/// Ends the engine, then the store.
-async fn end(engine: RuntimeHandle, store: Arc<Store>, patience: Duration) -> Result<(), Error> {
+/// Ends the engine, then what reads the store, then the store.
+async fn end(
+    engine: RuntimeHandle,
+    store: Arc<Store>,
+    recorder: Option<Arc<Recorder>>,
+    patience: Duration,
+) -> Result<(), Error> {
     let ending = tokio::task::spawn_blocking(move || {
         let drained = engine.drain(patience);
         engine.stop();
+        if let Some(recorder) = recorder {
+            recorder.stop(LAST_SPANS_END);
+        }
         store.close();
         drained
     });

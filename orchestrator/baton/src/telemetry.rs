@@ -1,4 +1,10 @@
 //! Logs: where they go and how they look. Fields are named with dots, the same everywhere (docs/operations.md).
+//!
+//! Traces are beneath: `spans` makes them of the history, `recorder` beside the node's work, `export` sends them.
+
+pub mod export;
+pub mod recorder;
+mod spans;
 
 use crate::cli::LogFormat;
 use crate::config::Error;
