@@ -1,6 +1,6 @@
 //! What is known not to pass: the ratchet.
 //!
-//! Owns: the file `known-gaps`. A line `reason:` opens a group; each line below it names levels and a case:
+//! Owns: the files `known-gaps...`, one for each suite. A line `reason:` opens a group; each line below it names levels and a case:
 //!
 //! ```text
 //! # comment

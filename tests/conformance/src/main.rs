@@ -1,13 +1,13 @@
-//! Runs recorded cases: `baton-conformance cases [--cases DIR] [--json FILE]`.
+//! Runs recorded cases and suites: `baton-conformance cases [--cases DIR] [--json FILE]`, `... jsonpath`.
 //!
 //! Owns: the command line, the report and the exit code: 1 when a case fails that is not in known-gaps, or one passes
 //! that is.
 
 use baton_conformance::case::{self, Case};
 use baton_conformance::gaps::Gaps;
-use baton_conformance::judge;
 use baton_conformance::scores::Scores;
-use baton_conformance::verdict::{LEVELS, Verdict};
+use baton_conformance::verdict::{Check, LEVELS, Verdict};
+use baton_conformance::{jsonpath, judge};
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ struct Arguments {
 enum Suite {
     /// Executions, TestState and validation as AWS recorded them.
     Cases(CaseArguments),
+    /// The RFC 9535 compliance suite.
+    Jsonpath,
 }
 
 #[derive(Args)]
@@ -50,8 +52,18 @@ struct CaseArguments {
 }
 
 fn main() -> ExitCode {
-    let Suite::Cases(arguments) = Arguments::parse().suite;
-    match cases(&arguments) {
+    let passed = match Arguments::parse().suite {
+        Suite::Cases(arguments) => cases(&arguments),
+        Suite::Jsonpath => suite("jsonpath", "jsonpath/cts.json", |text| {
+            let suite: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            let tests = suite["tests"].as_array().cloned().unwrap_or_default();
+            Ok(tests
+                .iter()
+                .map(|test| (name(&test["name"]), jsonpath::run(test)))
+                .collect())
+        }),
+    };
+    match passed {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(why) => {
@@ -59,6 +71,50 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Name and outcome of each case of a suite.
+type Results = Vec<(String, Check)>;
+
+/// Runs a suite of another project whose file lies beside the project.
+fn suite(
+    name: &str,
+    file: &str,
+    run: impl FnOnce(&str) -> Result<Results, String>,
+) -> Result<bool, String> {
+    let path = Path::new(ROOT).join("../shared/conformance").join(file);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("skipped: the suite is not here ({})", path.display());
+        return Ok(true);
+    };
+    let gaps = known_gaps(name)?;
+    let results = run(&text)?;
+    let passed = results.iter().filter(|(_, check)| check.is_ok()).count();
+    let complaints: Vec<String> = results
+        .iter()
+        .filter_map(|(id, check)| gaps.complaint(id, &Verdict::of_call(check.clone())))
+        .collect();
+    complaints
+        .iter()
+        .for_each(|complaint| println!("{complaint}"));
+    println!(
+        "{name}: {passed} of {} pass; {} differ from known-gaps",
+        results.len(),
+        complaints.len()
+    );
+    Ok(complaints.is_empty())
+}
+
+fn name(value: &Value) -> String {
+    value.as_str().unwrap_or("").to_owned()
+}
+
+fn known_gaps(suite: &str) -> Result<Gaps, String> {
+    let path = Path::new(ROOT)
+        .join("tests/conformance/known-gaps")
+        .join(suite);
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Gaps::parse(&text)
 }
 
 fn cases(arguments: &CaseArguments) -> Result<bool, String> {
@@ -77,9 +133,7 @@ fn cases(arguments: &CaseArguments) -> Result<bool, String> {
     if let Some(only) = &arguments.only {
         cases.retain(|case| case.id.contains(only.as_str()));
     }
-    let gaps = Path::new(ROOT).join("tests/conformance/known-gaps");
-    let gaps = std::fs::read_to_string(&gaps).map_err(|e| format!("{}: {e}", gaps.display()))?;
-    let gaps = Gaps::parse(&gaps)?;
+    let gaps = known_gaps("cases")?;
     let mut report = Report {
         gaps,
         scores: Scores::default(),
