@@ -42,5 +42,7 @@ pub const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// Most entries that one step of a sweep looks at or deletes.
 pub const SWEEP_STEP: usize = 4_096;
 
+/// Size of the note that a store was found broken while in use, bytes.
+pub const NOTE_BYTES: usize = 64 * 1024;
 /// Most stores set aside next to each other; past it opening fails until somebody has looked.
 pub const SET_ASIDE_MAX: u32 = 100;

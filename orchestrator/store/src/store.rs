@@ -4,9 +4,8 @@
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::flush::Flusher;
 use crate::limits;
-use crate::open::open_or_set_aside;
+use crate::open::{open_or_set_aside, set_aside_next_time};
 use crate::pending::{Appender, Pending};
 use crate::sweep::{Clock, Sweeper};
 use crate::writer::Writer;
@@ -14,7 +13,8 @@ use baton_engine::views::{
     Checkpoint, Checkpoints, ListPage, ListQuery, Summary, ViewWriter, Views,
 };
 use bytes::Bytes;
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -40,6 +40,7 @@ impl Default for Settings {
 
 /// Local views of the partitions that this node owns or owned.
 pub struct Store {
+    dir: PathBuf,
     pub(crate) db: Db,
     pub(crate) pending: Arc<Pending>,
     pub(crate) settings: Settings,
@@ -56,11 +57,11 @@ impl Store {
         dir: &Path,
         settings: Settings,
     ) -> Result<(Arc<Self>, Box<dyn ViewWriter>), StoreError> {
-        let db = open_or_set_aside(dir)?;
-        let flusher = Flusher::new(db.clone())?;
+        let (db, flusher) = open_or_set_aside(dir)?;
         let pending = Pending::new(flusher.offsets());
         let open_executions = Arc::new(AtomicU64::new(flusher.open_executions()));
         let writer = Writer {
+            dir: dir.to_owned(),
             pending: pending.clone(),
             flusher,
             sweeper: Sweeper::new(db.clone(), settings.clock.clone(), settings.retention_ms),
@@ -75,6 +76,7 @@ impl Store {
         })?;
         let appender = Box::new(Appender(pending.clone()));
         let store = Self {
+            dir: dir.to_owned(),
             db,
             pending,
             settings,
@@ -150,6 +152,18 @@ impl Store {
     pub(crate) fn cutoff_ms(&self) -> i64 {
         (self.settings.clock)().saturating_sub(self.settings.retention_ms)
     }
+
+    /// A query that the disk can't answer is answered as if there were nothing, and said in the log.
+    fn or_none<T>(&self, query: &str, read: impl FnOnce() -> Result<T, StoreError>) -> Option<T> {
+        // fjall asserts some of what it finds on disk; a corrupt file must not stop the orchestrator.
+        let result = catch_unwind(AssertUnwindSafe(read))
+            .unwrap_or(Err(StoreError::Corrupt("the database panicked")));
+        if let Err(error) = &result {
+            tracing::error!(query, %error, "the local store can't be read");
+            set_aside_next_time(&self.dir, error);
+        }
+        result.ok()
+    }
 }
 
 impl Drop for Store {
@@ -160,31 +174,31 @@ impl Drop for Store {
 
 impl Views for Store {
     fn describe(&self, execution: &str) -> Option<Summary> {
-        or_none("describe", self.read_summary(execution)).flatten()
+        self.or_none("describe", || self.read_summary(execution))
+            .flatten()
     }
 
     fn history(&self, execution: &str) -> Option<Vec<Bytes>> {
-        or_none("history", self.read_history(execution)).flatten()
+        self.or_none("history", || self.read_history(execution))
+            .flatten()
     }
 
     fn list(&self, query: &ListQuery) -> ListPage {
-        or_none("list", self.read_list(query)).unwrap_or_default()
+        self.or_none("list", || self.read_list(query))
+            .unwrap_or_default()
+    }
+
+    fn ended(&self) -> Option<Arc<str>> {
+        self.pending.ended()
     }
 }
 
 impl Checkpoints for Store {
     fn load(&self, partition: i32) -> Option<Box<Checkpoint>> {
-        or_none("checkpoint", self.read_checkpoint(partition))
+        self.or_none("checkpoint", || self.read_checkpoint(partition))
             .flatten()
             .map(Box::new)
     }
-}
-
-/// A query that the disk can't answer is answered as if there were nothing, and said in the log.
-fn or_none<T>(query: &str, result: Result<T, StoreError>) -> Option<T> {
-    result
-        .inspect_err(|error| tracing::error!(query, %error, "the local store can't be read"))
-        .ok()
 }
 
 fn system_ms() -> i64 {

@@ -5,14 +5,19 @@
 use crate::StoreError;
 use crate::flush::Flusher;
 use crate::limits;
+use crate::open::set_aside_next_time;
 use crate::pending::{Pending, Task};
 use crate::sweep::Sweeper;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// What the thread needs.
 pub struct Writer {
+    /// Where the store is.
+    pub dir: PathBuf,
     pub pending: Arc<Pending>,
     pub flusher: Flusher,
     pub sweeper: Sweeper,
@@ -23,9 +28,13 @@ pub struct Writer {
 impl Writer {
     /// Writes until it is told to close or the database fails.
     pub fn run(mut self) {
-        let reason = match self.work() {
+        // fjall asserts some of what it reads while it writes; the owners must not wait for a thread that is gone.
+        let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
+        let failed = worked.unwrap_or(Err(StoreError::Corrupt("the database panicked")));
+        let reason = match failed {
             Ok(()) => "closed".to_owned(),
             Err(error) => {
+                set_aside_next_time(&self.dir, &error);
                 tracing::error!(
                     %error,
                     "the local store can't be written: queries show what was written so far; free disk space or \

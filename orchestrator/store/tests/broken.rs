@@ -99,3 +99,76 @@ fn a_store_in_use_is_left_alone() {
     let second = Store::open(&path, keeps_all()).map(|_| ());
     assert!(matches!(second, Err(StoreError::InUse(_))), "{second:?}");
 }
+
+/// A store large enough to have tables beside its journal.
+fn large(path: &Path) {
+    let (store, mut writer) = open(path);
+    let mut histories = Histories::new(3, 1, 400);
+    for _ in 0..60 {
+        writer.apply((0..1_000).map(|_| histories.next()).collect());
+    }
+    store.flush().expect("what was applied can be written");
+    store.close();
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files(from) {
+        let name = file.strip_prefix(from).expect("it is in there");
+        let target = to.join(name);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(&file, target).unwrap();
+    }
+}
+
+#[test]
+fn a_byte_flipped_in_each_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = dir.path().join("sample");
+    large(&sample);
+    let largest_first = |path: &Path| {
+        let mut all = files(path);
+        all.retain(|file| std::fs::metadata(file).is_ok_and(|m| m.len() > 0));
+        all.sort_by_key(|file| std::cmp::Reverse(std::fs::metadata(file).unwrap().len()));
+        all
+    };
+    assert!(largest_first(&sample).len() > 3, "tables were written");
+    for (n, file) in largest_first(&sample).iter().enumerate().take(12) {
+        let path = dir.path().join(n.to_string()).join("store");
+        copy(&sample, &path);
+        let name = file.strip_prefix(&sample).unwrap();
+        let mut bytes = std::fs::read(path.join(name)).unwrap();
+        let middle = bytes.len() / 2;
+        for at in [0, middle, bytes.len() - 1] {
+            bytes[at] ^= 0x55;
+        }
+        std::fs::write(path.join(name), bytes).unwrap();
+        // Whatever it was: queries are answered, and after at most one more start the store takes everything again.
+        let (store, mut writer) = open(&path);
+        let page = store.list(&ListQuery {
+            limit: 500,
+            ..ListQuery::default()
+        });
+        for found in page.executions {
+            store.history(&found.execution);
+        }
+        store.load(0);
+        writer.reset(0);
+        drop((store, writer));
+        let (store, mut writer) = open(&path);
+        writer.reset(0);
+        let mut histories = Histories::new(4, 1, 40);
+        writer.apply((0..50).map(|_| histories.next()).collect());
+        assert!(store.load(0).is_some(), "with a flip in {}", name.display());
+    }
+}
+
+#[test]
+fn a_store_noted_as_broken_is_set_aside_by_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    filled(&path);
+    let note = dir.path().join("store.broken");
+    std::fs::write(&note, "a block's checksum does not match\n").unwrap();
+    assert_begun_anew(&path, ".set-aside-1");
+    assert!(!note.exists(), "once is enough");
+}
