@@ -1,9 +1,13 @@
 """Queues image-metadata and notify with Kafka's usual client alone; takes the Rust worker's place (docs/workers.md)."""
-import json, os, secrets, signal, struct, sys
+import json, os, signal, struct, sys
 from confluent_kafka import Consumer, KafkaError, Producer
+from tracing import task_span
 
 PREFIX = os.environ.get("BATON_PREFIX", "baton.")
 BROKERS = {"bootstrap.servers": os.environ.get("BATON_KAFKA", "127.0.0.1:9092")}
+if "BATON_KAFKA_PROPERTIES" in os.environ:  # librdkafka's, name=value a line
+    with open(os.environ["BATON_KAFKA_PROPERTIES"]) as lines:
+        BROKERS |= dict(line.strip().split("=", 1) for line in lines if "=" in line)
 
 
 class Failure(Exception):
@@ -56,11 +60,13 @@ def complete(command):
 def answer(producer, command):
     """Sends the completion of a command where its headers say, and waits until it is durable."""
     headers = {name: (value or b"").decode() for name, value in command.headers() or []}
-    kind, value = complete(command)
+    with task_span(command.topic().removeprefix(topic("")), headers) as (span, traceparent):
+        kind, value = complete(command)
+        if span and kind == "baton.task.failed.v1":
+            span.set_attribute("error.type", value["error"])
     reply = {"ce_specversion": "1.0", "ce_type": kind, "ce_batontoken": headers["ce_id"], "content-type": "application/json"}
-    if headers.get("traceparent", "").count("-") == 3:  # the same trace, a new span
-        version, trace, _, flags = headers["traceparent"].split("-")
-        reply["traceparent"] = "-".join((version, trace, secrets.token_hex(8), flags))
+    if traceparent:
+        reply["traceparent"] = traceparent
     topic, partition = headers["ce_batonreplytopic"], int(headers["ce_batonreplypartition"])
     producer.produce(topic, json.dumps(value), headers["ce_id"], partition, headers=list(reply.items()))
     if producer.flush(60) > 0:

@@ -1,7 +1,8 @@
 //! Queue `image-metadata`: what an image file is.
 //!
-//! Input `{"source": path}`; output `{"format": "png" | "jpeg", "width", "height", "bytes"}`, sizes in pixels and bytes.
+//! Input `{"source": path or s3://BUCKET/KEY}`; output `{"format": "png" | "jpeg", "width", "height", "bytes"}`, sizes in pixels and bytes.
 
+use crate::bucket::file_of;
 use crate::{broken, io, of_image};
 use baton_worker::{Task, TaskError};
 use image::{ImageFormat, ImageReader};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// What the task is given.
 #[derive(Debug, Deserialize)]
 pub struct Input {
-    /// Path of the image file.
+    /// Path of the image file, or its object.
     pub source: String,
 }
 
@@ -32,7 +33,7 @@ pub struct Metadata {
 /// # Errors
 /// `Image.Io` when the file can't be read, `Image.Broken` when it is no PNG or JPEG.
 pub fn metadata(task: Task) -> Result<Metadata, TaskError> {
-    read(&task.input::<Input>()?.source)
+    read(&file_of(&task.input::<Input>()?.source)?)
 }
 
 fn read(source: &str) -> Result<Metadata, TaskError> {

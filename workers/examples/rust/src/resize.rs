@@ -1,8 +1,9 @@
 //! Queue `image-resize`: a smaller copy of an image.
 //!
-//! Input `{"source": path, "target": path, "width": pixels}`; output `{"target", "width", "height", "bytes"}`. The height
+//! Input `{"source", "target": path or s3://BUCKET/KEY, "width": pixels}`; output `{"target", "width", "height", "bytes"}`. The height
 //! follows from the proportions; the target's extension decides its format.
 
+use crate::bucket::file_of;
 use crate::{broken, io, of_image};
 use baton_worker::{Task, TaskError};
 use image::imageops::FilterType;
@@ -23,9 +24,9 @@ const JPEG_TAIL: usize = 1_024;
 /// What the task is given.
 #[derive(Debug, Deserialize)]
 pub struct Input {
-    /// Path of the image file.
+    /// Path of the image file, or its object.
     pub source: String,
-    /// Path of the file to write; its folder is made.
+    /// Path of the file to write, or an object; its folder is made.
     pub target: String,
     /// Width of the copy, pixels.
     pub width: u32,
@@ -34,7 +35,7 @@ pub struct Input {
 /// What the task gives.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Resized {
-    /// Path of the file written.
+    /// What was written, as it was given.
     pub target: String,
     /// Pixels.
     pub width: u32,
@@ -60,10 +61,10 @@ pub fn resize(task: Task) -> Result<Resized, TaskError> {
             format!("width is {width}: must be 1 to {WIDTH_MAX}"),
         ));
     }
-    let image = read(&source)?;
+    let image = read(&file_of(&source)?)?;
     task.heartbeat(json!({"step": "decoded", "width": image.width(), "height": image.height()}));
     let small = image.resize(width, u32::MAX, FilterType::Triangle);
-    let (bytes, height) = (write(&small, &target)?, small.height());
+    let (bytes, height) = (write(&small, &file_of(&target)?)?, small.height());
     Ok(Resized {
         target,
         width: small.width(),

@@ -9,6 +9,7 @@ pub mod message;
 pub mod producer;
 pub mod queue;
 mod rebalance;
+pub mod requests;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
