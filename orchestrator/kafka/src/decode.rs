@@ -52,18 +52,22 @@ fn typed(topic: InputTopic, message: &BorrowedMessage<'_>) -> InputRecord {
     })
 }
 
-/// The message as an owned record.
+/// The message as an owned record. Where a header's name is not UTF-8 the headers can't be read and are left out.
 pub fn owned(message: &BorrowedMessage<'_>) -> Record {
-    let mut record = without_headers(message);
-    Borrowed(message).for_each_header(&mut |name, value| {
+    let whole = || {
+        let mut record = without_headers(message);
+        Borrowed(message).for_each_header(&mut |name, value| {
+            record
+                .headers
+                .push((name.to_owned().into(), Bytes::copy_from_slice(value)))
+        });
         record
-            .headers
-            .push((name.to_owned().into(), Bytes::copy_from_slice(value)))
-    });
-    record
+    };
+    catch_unwind(AssertUnwindSafe(whole)).unwrap_or_else(|_| without_headers(message))
 }
 
-fn without_headers(message: &BorrowedMessage<'_>) -> Record {
+/// The same without its headers.
+pub fn without_headers(message: &BorrowedMessage<'_>) -> Record {
     Record {
         key: message.key().map(Bytes::copy_from_slice),
         headers: Vec::new(),

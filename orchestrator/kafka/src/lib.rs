@@ -15,6 +15,7 @@
 //! asks of others goes through mailboxes that never block it.
 
 mod asker;
+pub mod binding;
 mod block_on;
 mod chores;
 mod client;
@@ -26,12 +27,15 @@ mod handle;
 mod history_reader;
 mod inbox;
 pub mod limits;
+mod lookout;
 mod mailbox;
+pub mod measures;
 mod membership;
 pub mod metrics;
 mod nodes;
 mod perform;
 mod producer;
+mod publish;
 mod reader;
 mod registry_io;
 mod rejects;
@@ -42,5 +46,6 @@ pub mod topics;
 
 pub use config::Config;
 pub use handle::RuntimeHandle;
+pub use publish::publish;
 pub use runtime::{Ports, Runtime, StartError};
 pub use status::Readiness;

@@ -44,8 +44,12 @@ pub const PARTITIONS_MAX: i32 = 10_000;
 pub const REGISTRY_REQUESTS_MAX: usize = 1_024;
 /// Longest wait for one's own record of the registry to be read back.
 pub const REGISTRY_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often is looked whether brokers answer, and how much waits in the inputs.
+pub const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// How often a node says what it owns.
 pub const ANNOUNCE_EVERY: Duration = Duration::from_secs(3);
+/// How long an announcement that is not repeated stands against those of lower epochs.
+pub const ANNOUNCEMENT_HOLDS: Duration = Duration::from_secs(12);
 /// How many of the last announcements a node reads when it starts.
 pub const ANNOUNCEMENTS_READ: i64 = 1_000;
 /// How long a partition that another node will get may take to finish what is under way.
@@ -71,3 +75,9 @@ pub const FENCED_PAUSE: Duration = Duration::from_secs(5);
 pub const DRIVER_IDLE_MAX: Duration = Duration::from_millis(500);
 /// Threads that read histories back.
 pub const HISTORY_READERS: usize = 2;
+/// Most records of a bound topic that are read before what they lead to is acknowledged.
+pub const BINDING_BATCH_RECORDS_MAX: usize = 500;
+/// The same in bytes (one record may be larger).
+pub const BINDING_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a binding's start request is tried before that is said; then it is tried again.
+pub const BINDING_SEND_TIMEOUT_MS: u32 = 10_000;
