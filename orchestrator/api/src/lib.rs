@@ -23,10 +23,14 @@ pub mod limits;
 pub mod metrics;
 mod ports;
 mod rest;
+mod watches;
 
+pub use app::error::ApiError;
+pub use app::put::shown_events;
 pub use app::{App, Parts, Settings};
 pub use health::starting;
-pub use ports::{Cluster, Gauge, GaugeKind, Queues};
+pub use ports::{Cluster, Figure, FigureKind, Queues, Sample};
+pub use watches::Watches;
 
 use axum::Router;
 use axum::routing::post;

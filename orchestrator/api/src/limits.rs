@@ -44,3 +44,15 @@ pub const TOKEN_LENGTH_MAX: usize = 2_048;
 pub const DIAGNOSTICS_MAX: usize = 100;
 /// Most pages of the local views read for one page of a list, so that stale entries can't make a request endless.
 pub const LIST_ROUNDS_MAX: usize = 20;
+/// Most requests of a node that wait for a change of an execution; past it 429.
+pub const WATCHES_MAX: usize = 10_000;
+/// Most streams of events that a node serves at a time; past it 429.
+pub const STREAMS_MAX: usize = 2_000;
+/// Longest `wait` of a description, seconds.
+pub const WAIT_S_MAX: u64 = 60;
+/// Longest wait at the owner before it is asked again; a stream says that it is alive after each.
+pub const WAIT_ROUND: Duration = Duration::from_secs(10);
+/// How often a waiting request looks whether its partition is still this node's.
+pub const OWNER_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Events of one page of a stream: what is read while the reader of the stream is slow.
+pub const STREAM_PAGE: usize = 100;

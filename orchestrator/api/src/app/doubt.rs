@@ -127,14 +127,14 @@ fn says(event: &Value, outcome: &TaskOutcome) -> bool {
             .filter(|(name, _)| name.ends_with("EventDetails"));
         details.find_map(|(_, details)| details[field].as_str().map(Arc::from))
     };
+    let families = ["Task", "LambdaFunction", "Activity"];
+    let is = |end: &str| families.iter().any(|f| kind.strip_prefix(f) == Some(end));
     match outcome {
         TaskOutcome::Succeeded(output) => {
-            kind.ends_with("Succeeded") && detail("output").as_deref() == Some(output.as_str())
+            is("Succeeded") && detail("output").as_deref() == Some(output.as_str())
         }
         TaskOutcome::Failed(failure) => {
-            kind.ends_with("Failed")
-                && detail("error") == failure.error
-                && detail("cause") == failure.cause
+            is("Failed") && detail("error") == failure.error && detail("cause") == failure.cause
         }
         TaskOutcome::Heartbeat => false,
     }

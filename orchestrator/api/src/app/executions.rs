@@ -38,11 +38,29 @@ pub struct ExecutionView {
 impl App {
     /// One execution.
     pub(crate) async fn describe(&self, execution: &str) -> Result<ExecutionView, ApiError> {
+        self.described(Request::Describe {
+            execution: execution.into(),
+        })
+        .await
+    }
+
+    /// The same when it has closed, or after `wait_ms` (at most [`crate::limits::WAIT_ROUND`]) as it stands then.
+    pub(crate) async fn outcome(
+        &self,
+        execution: &str,
+        wait_ms: u64,
+    ) -> Result<ExecutionView, ApiError> {
+        self.described(Request::Outcome {
+            execution: execution.into(),
+            wait_ms,
+        })
+        .await
+    }
+
+    async fn described(&self, request: Request) -> Result<ExecutionView, ApiError> {
+        let execution = request.execution().unwrap_or_default();
         names::check_execution_arn(execution)?;
         tracing::Span::current().record("execution.arn", execution);
-        let request = Request::Describe {
-            execution: execution.into(),
-        };
         match self.at_owner(&request).await? {
             Answer::Execution(view) => Ok(*view),
             _ => Err(other_answer()),

@@ -8,7 +8,7 @@ use super::{App, names};
 use baton_engine::Views;
 use baton_machine::aws_history;
 use baton_schemas::arn::ExecutionArn;
-use baton_schemas::history::Event;
+use baton_schemas::history::{Event, EventKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -35,6 +35,9 @@ pub struct HistoryPage {
     pub events: Vec<Value>,
     /// For [`HistoryQuery::after`] of the next page; `None` on the last.
     pub next: Option<u64>,
+    /// Whether the execution had closed when this page was read, and nothing comes after it.
+    #[serde(default)]
+    pub is_last: bool,
 }
 
 impl App {
@@ -43,6 +46,19 @@ impl App {
         names::check_execution_arn(&query.execution)?;
         tracing::Span::current().record("execution.arn", &*query.execution);
         match self.at_owner(&Request::History(query)).await? {
+            Answer::History(page) => Ok(page),
+            _ => Err(other_answer()),
+        }
+    }
+
+    /// The same; an answer without events may wait up to `wait_ms` (at most [`crate::limits::WAIT_ROUND`]) for some.
+    pub(crate) async fn events(
+        &self,
+        query: HistoryQuery,
+        wait_ms: u64,
+    ) -> Result<HistoryPage, ApiError> {
+        names::check_execution_arn(&query.execution)?;
+        match self.at_owner(&Request::Events { query, wait_ms }).await? {
             Answer::History(page) => Ok(page),
             _ => Err(other_answer()),
         }
@@ -84,6 +100,7 @@ pub fn page(views: &dyn Views, query: &HistoryQuery) -> Result<HistoryPage, ApiE
     let mut page = HistoryPage {
         events: Vec::new(),
         next: None,
+        is_last: false,
     };
     let mut at = None;
     for (now, event) in events.iter().filter(|(_, event)| wanted(event.id)) {
@@ -95,5 +112,17 @@ pub fn page(views: &dyn Views, query: &HistoryQuery) -> Result<HistoryPage, ApiE
         page.events
             .extend(aws_history::to_aws(event, *now, region, query.include_data));
     }
+    page.is_last = page.next.is_none() && events.iter().any(|(_, event)| closes(&event.kind));
     Ok(page)
+}
+
+/// Whether an event is the last of its execution.
+fn closes(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::ExecutionSucceeded
+            | EventKind::ExecutionFailed(_)
+            | EventKind::ExecutionAborted(_)
+            | EventKind::ExecutionTimedOut(_)
+    )
 }

@@ -4,7 +4,7 @@
 
 use super::error::{ApiError, ErrorCode};
 use super::remote::{Answer, Request, Result, TaskOutcome};
-use super::{App, blocking, executions, history, in_time, list};
+use super::{App, blocking, in_time, list, wait};
 use baton_engine::call::{Call, Reply, StartCall};
 use baton_engine::{Definition, Definitions};
 use baton_schemas::history::Failure;
@@ -26,6 +26,9 @@ pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
             ));
         }
     }
+    if request.is_query() {
+        follows(app)?;
+    }
     match request {
         Request::Start {
             execution,
@@ -40,21 +43,36 @@ pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
             outcome,
         } => complete(app, execution, token, outcome).await,
         Request::Describe { execution } => {
-            let (views, arn) = (app.parts.views.clone(), execution.clone());
-            let found = blocking(move || executions::view(&*views, &arn)).await?;
-            let view = found.ok_or_else(|| ApiError::no_execution(execution))?;
+            let view = wait::closed(app, execution, 0).await?;
             Ok(Answer::Execution(Box::new(view)))
         }
-        Request::History(query) => {
-            let (views, query) = (app.parts.views.clone(), query.clone());
-            let page = blocking(move || history::page(&*views, &query)).await??;
-            Ok(Answer::History(page))
+        Request::Outcome { execution, wait_ms } => {
+            let view = wait::closed(app, execution, *wait_ms).await?;
+            Ok(Answer::Execution(Box::new(view)))
+        }
+        Request::History(query) => Ok(Answer::History(wait::events(app, query, 0).await?)),
+        Request::Events { query, wait_ms } => {
+            Ok(Answer::History(wait::events(app, query, *wait_ms).await?))
         }
         Request::List(request) => {
             let (parts, request) = (app.parts.clone(), request.clone());
             let page = blocking(move || list::local_page(&parts, &request)).await?;
             Ok(Answer::List(page))
         }
+    }
+}
+
+/// Views that no longer follow are not shown: they would say that what was accepted does not exist.
+fn follows(app: &App) -> Result<()> {
+    match app.parts.views.ended() {
+        None => Ok(()),
+        Some(why) => Err(ApiError::new(
+            ErrorCode::ServiceUnavailable,
+            format!(
+                "the local store of this node writes no more ({why}): executions go on and nothing is lost, but queries \
+                 can't be answered; free disk space or repair the disk and restart the node"
+            ),
+        )),
     }
 }
 

@@ -4,6 +4,7 @@
 //! protocol. Operations take checked, typed arguments and return typed answers or an [`error::ApiError`].
 
 pub mod cursor;
+pub mod doubt;
 pub mod error;
 pub mod executions;
 pub mod history;
@@ -11,25 +12,27 @@ pub mod list;
 pub mod local;
 pub mod machines;
 pub mod names;
+pub mod put;
 pub mod queues;
 pub mod remote;
 pub mod start;
 pub mod tasks;
 pub mod validate;
+pub mod wait;
 pub mod write;
 
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::ports::{Cluster, Queues};
+use crate::watches::Watches;
 use baton_engine::registry::{Registry, RegistryWriter};
 use baton_engine::{Calls, Definition, Definitions, Views};
 use baton_schemas::partition::partition_of;
 use error::{ApiError, ErrorCode};
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// What the API works on.
 #[derive(Clone)]
@@ -46,6 +49,8 @@ pub struct Parts {
     pub queues: Arc<dyn Queues>,
     /// Who owns what.
     pub cluster: Arc<dyn Cluster>,
+    /// Who waits for changes; to be fed with what the views are fed with ([`Watches::feed`]).
+    pub watches: Arc<Watches>,
 }
 
 /// What can be configured of the API.
@@ -68,7 +73,8 @@ pub struct App {
     pub(crate) client: reqwest::Client,
     pub(crate) metrics: Metrics,
     pub(crate) admission: Semaphore,
-    draining: AtomicBool,
+    pub(crate) streams: Arc<Semaphore>,
+    draining: watch::Sender<bool>,
 }
 
 impl App {
@@ -87,19 +93,35 @@ impl App {
             settings,
             client,
             metrics: Metrics::default(),
-            draining: AtomicBool::new(false),
+            streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)),
+            draining: watch::Sender::new(false),
         })
     }
 
-    /// From now on `/readyz` says no, so that nobody sends new requests.
+    /// From now on `/readyz` says no, so that nobody sends new requests; requests that wait are answered as things stand,
+    /// and streams end.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
+    }
+
+    /// Completes when the node is shutting down.
+    pub(crate) async fn drained(&self) {
+        // The sender lives as long as `self`.
+        let _ = self
+            .draining
+            .subscribe()
+            .wait_for(|draining| *draining)
+            .await;
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
     }
 
     /// Why this node is not ready; empty when it is.
     pub(crate) fn not_ready(&self) -> Vec<String> {
         let mut reasons = self.parts.cluster.not_ready();
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             reasons.insert(0, "the node is shutting down".to_owned());
         }
         reasons

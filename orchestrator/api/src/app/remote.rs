@@ -50,8 +50,22 @@ pub enum Request {
         /// ARN.
         execution: Arc<str>,
     },
+    /// The same, when it has closed or the time is over.
+    Outcome {
+        /// ARN.
+        execution: Arc<str>,
+        /// How long the answer may wait, milliseconds.
+        wait_ms: u64,
+    },
     /// A page of its history.
     History(HistoryQuery),
+    /// The same, when there is a wanted event or the time is over.
+    Events {
+        /// Which events.
+        query: HistoryQuery,
+        /// How long the answer may wait, milliseconds.
+        wait_ms: u64,
+    },
     /// A page of the executions of this node's partitions.
     List(ListRequest),
 }
@@ -94,28 +108,41 @@ impl Request {
             Self::Start { execution, .. }
             | Self::Stop { execution, .. }
             | Self::Complete { execution, .. }
-            | Self::Describe { execution } => Some(execution),
-            Self::History(query) => Some(&query.execution),
+            | Self::Describe { execution }
+            | Self::Outcome { execution, .. } => Some(execution),
+            Self::History(query) | Self::Events { query, .. } => Some(&query.execution),
             Self::List(_) => None,
         }
     }
 
-    /// Whether doing it twice is the same as once, so that it may be sent again when an answer was lost.
-    fn is_repeatable(&self) -> bool {
-        !matches!(self, Self::Complete { .. })
+    /// Whether it only asks what the views show.
+    pub fn is_query(&self) -> bool {
+        !matches!(
+            self,
+            Self::Start { .. } | Self::Stop { .. } | Self::Complete { .. }
+        )
     }
 }
 
 impl App {
     /// Brings `request` to the owner of its execution's partition and returns the answer.
+    ///
+    /// When an answer was lost, what was asked may be recorded: the request is asked again, and a refusal is believed only
+    /// if the history does not say that the first try was taken.
     pub(crate) async fn at_owner(&self, request: &Request) -> Result<Answer> {
         let execution = request.execution().unwrap_or_default();
         let partition = self.partition(execution);
         let begun = Instant::now();
         let mut pause = limits::ROUTE_PAUSE;
+        let mut in_doubt = false;
         loop {
             let refused = match self.try_owner(partition, request).await {
                 Err(error) if error.code == ErrorCode::NotOwner => error,
+                Err(error) if error.code == ErrorCode::InDoubt => {
+                    in_doubt = true;
+                    error
+                }
+                Err(error) if in_doubt => return self.what_became_of(request, error).await,
                 answered => return answered,
             };
             if begun.elapsed() + pause > limits::ROUTE_PATIENCE {
@@ -140,14 +167,15 @@ impl App {
         }
     }
 
-    /// Asks the node at `url`. What surely did not happen comes back as [`ErrorCode::NotOwner`].
+    /// Asks the node at `url`. What surely did not happen comes back as [`ErrorCode::NotOwner`], what may have happened as
+    /// [`ErrorCode::InDoubt`].
     pub(crate) async fn ask(&self, url: &str, request: &Request) -> Result<Answer> {
         let to = format!("{}/internal/v1/calls", url.trim_end_matches('/'));
         let lost = |error: reqwest::Error| {
-            let code = if error.is_connect() || request.is_repeatable() {
+            let code = if error.is_connect() {
                 ErrorCode::NotOwner
             } else {
-                ErrorCode::ServiceUnavailable
+                ErrorCode::InDoubt
             };
             ApiError::new(code, format!("node {url} did not answer: {error}"))
         };

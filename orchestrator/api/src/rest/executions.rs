@@ -11,17 +11,19 @@ use crate::app::list::{ListRequest, Listed, status_of};
 use crate::app::start::StartInput;
 use crate::app::{App, cursor, names};
 use crate::http::Caller;
+use crate::limits;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use baton_schemas::Payload;
-use baton_schemas::arn::ExecutionArn;
+use baton_schemas::arn::{ExecutionArn, execution_arn};
 use baton_schemas::history::Failure;
 use baton_schemas::time::rfc3339;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub async fn start(
     State(app): State<Arc<App>>,
@@ -39,8 +41,8 @@ pub async fn stop(State(app): State<Arc<App>>, path: Segment, request: Request) 
     answer("StopExecution", stopping(&app, path, request).await)
 }
 
-pub async fn describe(State(app): State<Arc<App>>, path: Segment) -> Response {
-    answer("DescribeExecution", description(&app, path).await)
+pub async fn describe(State(app): State<Arc<App>>, path: Segment, uri: Uri) -> Response {
+    answer("DescribeExecution", description(&app, path, &uri).await)
 }
 
 pub async fn history(State(app): State<Arc<App>>, path: Segment, uri: Uri) -> Response {
@@ -93,7 +95,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
 }
 
 async fn stopping(app: &App, path: Segment, request: Request) -> Result<Response, ApiError> {
-    let execution = segment(path)?;
+    let execution = execution_of(app, &segment(path)?);
     let body: body::Failure = body::read_or_default(request.into_body()).await?;
     let failure = Failure {
         error: body.error.map(Into::into),
@@ -103,13 +105,46 @@ async fn stopping(app: &App, path: Segment, request: Request) -> Result<Response
     Ok(Json(json!({"stopDate": rfc3339(stop_ms)})).into_response())
 }
 
-async fn description(app: &App, path: Segment) -> Result<Response, ApiError> {
-    let view = app.describe(&segment(path)?).await?;
+async fn description(app: &App, path: Segment, uri: &Uri) -> Result<Response, ApiError> {
+    let execution = execution_of(app, &segment(path)?);
+    let wait = wait_of(&Query::of(uri, &["wait"])?)?;
+    let deadline = Instant::now() + wait;
+    let mut view = app.describe(&execution).await?;
+    while view.stop_ms.is_none() && !app.is_draining() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        view = app.outcome(&execution, left.as_millis() as u64).await?;
+    }
     Ok(Json(Described::of(&view)).into_response())
 }
 
+/// `wait`: how long the answer may wait for the end of the execution.
+fn wait_of(query: &Query) -> Result<Duration, ApiError> {
+    let text = query.text("wait").unwrap_or("0");
+    match text.parse() {
+        Ok(seconds) if seconds <= limits::WAIT_S_MAX => Ok(Duration::from_secs(seconds)),
+        _ => {
+            let expected = format!("seconds, a whole number from 0 to {}", limits::WAIT_S_MAX);
+            Err(bad("wait", text, &expected))
+        }
+    }
+}
+
+/// The ARN of an execution that is given by its ARN, or as `MACHINE:NAME` for a machine of this Baton.
+pub(super) fn execution_of(app: &App, given: &str) -> String {
+    match given.split_once(':') {
+        Some((machine, name)) if machine != "arn" => {
+            let arn = execution_arn(&app.machine_arn(machine), name);
+            arn.map_or_else(|| given.to_owned(), |arn| arn.to_string())
+        }
+        _ => given.to_owned(),
+    }
+}
+
 async fn events(app: &App, path: Segment, uri: &Uri) -> Result<Response, ApiError> {
-    let execution = segment(path)?;
+    let execution = execution_of(app, &segment(path)?);
     let query = Query::of(uri, &["limit", "cursor", "reverse", "data"])?;
     let page = app
         .history(HistoryQuery {
@@ -227,7 +262,7 @@ impl<'a> Described<'a> {
 }
 
 /// The event with its time as RFC 3339 instead of seconds.
-fn with_text_time(mut event: Value) -> Value {
+pub(super) fn with_text_time(mut event: Value) -> Value {
     if let Some(seconds) = event.get("timestamp").and_then(Value::as_f64) {
         event["timestamp"] = rfc3339((seconds * 1_000.0).round() as i64).into();
     }

@@ -4,6 +4,7 @@
 //! RFC 3339, and payloads are JSON values, not JSON in text. Must not: decide anything.
 
 mod body;
+mod events;
 mod executions;
 mod machines;
 mod problem;
@@ -46,6 +47,7 @@ pub fn routes() -> Router<Arc<App>> {
             "/v1/executions/{execution}/history",
             get(executions::history),
         )
+        .route("/v1/executions/{execution}/events", get(events::stream))
         .route("/v1/executions/{execution}/stop", post(executions::stop))
         .route("/v1/tasks/{token}/success", post(tasks::success))
         .route("/v1/tasks/{token}/failure", post(tasks::failure))

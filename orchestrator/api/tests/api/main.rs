@@ -6,4 +6,5 @@ mod aws;
 mod errors;
 mod nodes;
 mod rest;
+mod watching;
 mod world;

@@ -1,6 +1,6 @@
 //! A node whose owners, views, registry and cluster are fakes, served on a loopback port.
 
-use baton_api::{App, Cluster, Parts, Queues, Settings};
+use baton_api::{App, Cluster, Parts, Queues, Settings, Watches};
 use baton_engine::call::{Call, CallError, Reply};
 use baton_engine::registry::{Folded, Registry, RegistryError, RegistryWriter};
 use baton_engine::views::{ListPage, ListQuery, Summary};
@@ -102,7 +102,7 @@ type Kept = (Summary, Vec<Bytes>);
 /// Views that hold what a test puts there.
 #[derive(Default)]
 pub struct FakeViews {
-    executions: Mutex<BTreeMap<Arc<str>, Kept>>,
+    pub executions: Mutex<BTreeMap<Arc<str>, Kept>>,
 }
 
 impl Views for FakeViews {
@@ -195,6 +195,7 @@ pub struct World {
     pub views: Arc<FakeViews>,
     pub queues: Arc<FakeQueues>,
     pub cluster: Arc<FakeCluster>,
+    pub watches: Arc<Watches>,
     client: reqwest::Client,
 }
 
@@ -241,7 +242,10 @@ impl World {
             Arc::new(FakeViews::default()),
             Arc::new(FakeQueues::default()),
         );
-        let cluster = Arc::new(FakeCluster::default());
+        let (cluster, watches) = (
+            Arc::new(FakeCluster::default()),
+            Arc::new(Watches::default()),
+        );
         for partition in 0..PARTITIONS {
             cluster.owners.lock().unwrap().insert(partition, None);
         }
@@ -254,6 +258,7 @@ impl World {
             views: views.clone(),
             queues: queues.clone(),
             cluster: cluster.clone(),
+            watches: watches.clone(),
         };
         let settings = Settings {
             region: "us-east-1".into(),
@@ -273,6 +278,7 @@ impl World {
             views,
             queues,
             cluster,
+            watches,
             client,
         }
     }
@@ -331,6 +337,32 @@ impl World {
         };
         let mut executions = self.views.executions.lock().unwrap();
         executions.insert(execution.into(), (summary, records));
+    }
+
+    /// Puts the first record of an execution into the views: it runs.
+    pub fn running(&self, execution: &str, start_ms: i64) {
+        let machine = baton_schemas::arn::machine_of(execution).unwrap();
+        let mut records = records(execution, &machine, start_ms);
+        records.truncate(1);
+        let summary = Summary {
+            execution: execution.into(),
+            machine,
+            revision: 0,
+            status: Status::Running,
+            start_ms,
+            stop_ms: None,
+        };
+        let mut executions = self.views.executions.lock().unwrap();
+        executions.insert(execution.into(), (summary, records));
+    }
+
+    /// A request whose answer comes piece by piece.
+    pub async fn open(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let mut request = self.client.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
     }
 
     /// Makes another node the owner of every partition.
