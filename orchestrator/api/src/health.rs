@@ -52,7 +52,7 @@ fn readiness(reasons: &[String]) -> Response {
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let text = app
         .metrics
-        .render(app.not_ready().is_empty(), &app.parts.cluster.gauges());
+        .render(app.not_ready().is_empty(), app.parts.cluster.figures());
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

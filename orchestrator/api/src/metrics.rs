@@ -1,10 +1,10 @@
 //! Metrics in Prometheus' text form.
 //!
 //! Owns: the names of what the API counts. Base units; no ids as labels, so the number of series is bounded by the
-//! number of operations and errors. Names of other crates' figures come with them ([`crate::Gauge`]).
+//! number of operations and errors. Names of other crates' figures come with them ([`crate::Figure`]).
 
 use crate::http::Outcome;
-use crate::ports::{Gauge, GaugeKind};
+use crate::ports::{Figure, FigureKind};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,77 +68,89 @@ impl Metrics {
         self.throttled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Everything as text.
-    pub fn render(&self, ready: bool, gauges: &[Gauge]) -> String {
+    /// Everything as text, with the figures of others.
+    pub fn render(&self, ready: bool, others: Vec<Figure>) -> String {
         let mut out = String::new();
-        self.requests(&mut out);
-        let own = [
-            Gauge {
-                name: THROTTLED_TOTAL,
-                help: "Requests refused because too many were under way.",
-                kind: GaugeKind::Counter,
-                value: self.throttled.load(Ordering::Relaxed) as f64,
-            },
-            Gauge {
-                name: READY,
-                help: "Whether the node is ready.",
-                kind: GaugeKind::Gauge,
-                value: f64::from(u8::from(ready)),
-            },
-        ];
-        for gauge in own.iter().chain(gauges) {
-            let kind = match gauge.kind {
-                GaugeKind::Gauge => "gauge",
-                GaugeKind::Counter => "counter",
-            };
-            head(&mut out, gauge.name, gauge.help, kind);
-            line(&mut out, format_args!("{} {}", gauge.name, gauge.value));
+        let throttled = self.throttled.load(Ordering::Relaxed);
+        let mut own = self.requests();
+        own.push(Figure::counter(
+            THROTTLED_TOTAL,
+            "Requests refused because too many were under way.",
+            throttled,
+        ));
+        own.push(Figure::gauge(
+            READY,
+            "Whether the node is ready.",
+            f64::from(u8::from(ready)),
+        ));
+        for figure in own.iter().chain(&others) {
+            write(&mut out, figure);
         }
         out
     }
 
-    fn requests(&self, out: &mut String) {
+    fn requests(&self) -> Vec<Figure> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        head(out, REQUESTS_TOTAL, "Requests answered.", "counter");
-        for ((protocol, operation, result), count) in &counts.requests {
-            line(
-                out,
-                format_args!(
-                    "{REQUESTS_TOTAL}{{protocol=\"{protocol}\",operation=\"{operation}\",result=\"{result}\"}} {count}"
-                ),
-            );
-        }
-        let name = REQUEST_DURATION_SECONDS;
-        head(out, name, "How long answers took.", "histogram");
+        let answered = counts.requests.iter();
+        let answered = answered.map(|((protocol, operation, result), count)| {
+            let labels = [
+                ("protocol", protocol),
+                ("operation", operation),
+                ("result", result),
+            ];
+            (
+                labels
+                    .map(|(name, value)| (name, (*value).to_owned()))
+                    .to_vec(),
+                *count as f64,
+            )
+        });
+        let requests = Figure::labelled(
+            REQUESTS_TOTAL,
+            "Requests answered.",
+            FigureKind::Counter,
+            answered,
+        );
+        let mut took = Figure::histogram(REQUEST_DURATION_SECONDS, "How long answers took.");
         for (operation, durations) in &counts.durations {
-            let mut sum = 0;
-            for (bound, count) in BUCKETS.iter().zip(durations.buckets) {
-                sum += count;
-                line(
-                    out,
-                    format_args!("{name}_bucket{{operation=\"{operation}\",le=\"{bound}\"}} {sum}"),
-                );
-            }
-            let (count, seconds) = (durations.count, durations.seconds);
-            line(
-                out,
-                format_args!("{name}_bucket{{operation=\"{operation}\",le=\"+Inf\"}} {count}"),
-            );
-            line(
-                out,
-                format_args!("{name}_sum{{operation=\"{operation}\"}} {seconds}"),
-            );
-            line(
-                out,
-                format_args!("{name}_count{{operation=\"{operation}\"}} {count}"),
-            );
+            let labels = [("operation", (*operation).to_owned())];
+            let buckets = (&BUCKETS[..], &durations.buckets[..]);
+            took = took.with(&labels, buckets, durations.count, durations.seconds);
         }
+        vec![requests, took]
     }
 }
 
-fn head(out: &mut String, name: &str, help: &str, kind: &str) {
-    line(out, format_args!("# HELP {name} {help}"));
+/// Prometheus' text format, version 0.0.4.
+fn write(out: &mut String, figure: &Figure) {
+    let name = figure.name;
+    let kind = match figure.kind {
+        FigureKind::Gauge => "gauge",
+        FigureKind::Counter => "counter",
+        FigureKind::Histogram => "histogram",
+    };
+    line(out, format_args!("# HELP {name} {}", figure.help));
     line(out, format_args!("# TYPE {name} {kind}"));
+    for sample in &figure.samples {
+        let labels: Vec<String> = sample.labels.iter().map(label).collect();
+        let labels = match labels.as_slice() {
+            [] => String::new(),
+            some => format!("{{{}}}", some.join(",")),
+        };
+        line(
+            out,
+            format_args!("{name}{}{labels} {}", sample.suffix, sample.value),
+        );
+    }
+}
+
+/// A label with its value escaped.
+fn label((name, value): &(&'static str, String)) -> String {
+    let value = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("{name}=\"{value}\"")
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -159,12 +171,14 @@ mod tests {
         };
         metrics.answered(outcome, Duration::from_millis(3));
         metrics.answered(outcome, Duration::from_secs(60));
-        let gauge = Gauge {
-            name: "baton_open_executions",
-            help: "Open executions.",
-            kind: GaugeKind::Gauge,
-            value: 2.0,
-        };
-        insta::assert_snapshot!(metrics.render(true, &[gauge]));
+        let open = Figure::gauge("baton_open_executions", "Open executions.", 2.0);
+        let of_queue = vec![("queue", "a \"b\"\\".to_owned())];
+        let tasks = Figure::labelled(
+            "baton_tasks",
+            "Tasks.",
+            FigureKind::Gauge,
+            [(of_queue, 1.0)],
+        );
+        insta::assert_snapshot!(metrics.render(true, vec![open, tasks]));
     }
 }

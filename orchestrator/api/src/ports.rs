@@ -16,8 +16,8 @@ pub trait Cluster: Send + Sync {
     /// Why this node is not ready, in words; empty when it is.
     fn not_ready(&self) -> Vec<String>;
 
-    /// Figures for `/metrics`; names are listed in [`crate::metrics`].
-    fn gauges(&self) -> Vec<Gauge> {
+    /// Figures for `/metrics`, beside those of HTTP. Each is described in docs/operations.md.
+    fn figures(&self) -> Vec<Figure> {
         Vec::new()
     }
 }
@@ -28,24 +28,113 @@ pub trait Queues: Send + Sync {
     fn ensure(&self, queues: Vec<Arc<str>>, answer: Box<dyn FnOnce(Result<(), String>) + Send>);
 }
 
-/// One figure for `/metrics`.
+/// One figure for `/metrics`: a metric family in Prometheus' words.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gauge {
-    /// Name with unit, beginning with `baton_`.
+pub struct Figure {
+    /// Name with unit, beginning with `baton_` or `process_`; one that only grows ends in `_total`.
     pub name: &'static str,
     /// What it says, in one sentence.
     pub help: &'static str,
-    /// Whether it only grows.
-    pub kind: GaugeKind,
-    /// Its value.
+    /// What kind of figure.
+    pub kind: FigureKind,
+    /// Its values, by labels.
+    pub samples: Vec<Sample>,
+}
+
+/// One value of a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// What follows the figure's name: nothing, or a histogram's `_bucket`, `_sum`, `_count`.
+    pub suffix: &'static str,
+    /// Labels: few values each, never ids.
+    pub labels: Vec<(&'static str, String)>,
+    /// The value.
     pub value: f64,
 }
 
 /// Kind of a figure in Prometheus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GaugeKind {
+pub enum FigureKind {
     /// Goes up and down.
     Gauge,
     /// Only grows until the process ends.
     Counter,
+    /// Durations or sizes by upper bound.
+    Histogram,
+}
+
+impl Figure {
+    /// A figure that goes up and down.
+    #[must_use]
+    pub fn gauge(name: &'static str, help: &'static str, value: f64) -> Self {
+        Self::labelled(name, help, FigureKind::Gauge, [(Vec::new(), value)])
+    }
+
+    /// A figure that only grows.
+    #[must_use]
+    pub fn counter(name: &'static str, help: &'static str, value: u64) -> Self {
+        Self::labelled(
+            name,
+            help,
+            FigureKind::Counter,
+            [(Vec::new(), value as f64)],
+        )
+    }
+
+    /// A figure with a value for each set of labels.
+    #[must_use]
+    pub fn labelled(
+        name: &'static str,
+        help: &'static str,
+        kind: FigureKind,
+        values: impl IntoIterator<Item = (Vec<(&'static str, String)>, f64)>,
+    ) -> Self {
+        let sample = |(labels, value)| Sample {
+            suffix: "",
+            labels,
+            value,
+        };
+        Self {
+            name,
+            help,
+            kind,
+            samples: values.into_iter().map(sample).collect(),
+        }
+    }
+
+    /// A histogram without values.
+    #[must_use]
+    pub fn histogram(name: &'static str, help: &'static str) -> Self {
+        Self::labelled(name, help, FigureKind::Histogram, [])
+    }
+
+    /// Adds a histogram's values for a set of labels. `counts` says for each upper bound how many were no larger than it
+    /// and larger than the bound before, `count` how many there were, `sum` what they make together.
+    #[must_use]
+    pub fn with(
+        mut self,
+        labels: &[(&'static str, String)],
+        (bounds, counts): (&[f64], &[u64]),
+        count: u64,
+        sum: f64,
+    ) -> Self {
+        let mut push = |suffix, bound: Option<String>, value| {
+            let mut labels = labels.to_vec();
+            labels.extend(bound.map(|bound| ("le", bound)));
+            self.samples.push(Sample {
+                suffix,
+                labels,
+                value,
+            });
+        };
+        let mut below = 0;
+        for (bound, n) in bounds.iter().zip(counts) {
+            below += n;
+            push("_bucket", Some(bound.to_string()), below as f64);
+        }
+        push("_bucket", Some("+Inf".to_owned()), count as f64);
+        push("_sum", None, sum);
+        push("_count", None, count as f64);
+        self
+    }
 }

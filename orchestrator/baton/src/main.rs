@@ -10,13 +10,16 @@ mod cli;
 mod config;
 mod figures;
 mod node;
+mod process;
 mod serve;
 mod telemetry;
 
 use clap::Parser;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 fn main() -> ExitCode {
+    LazyLock::force(&process::STARTED_S);
     let cli::Cli {
         command: cli::Command::Serve(arguments),
     } = cli::Cli::parse();

@@ -2,7 +2,7 @@
 
 use crate::figures;
 use crate::telemetry::recorder::Recorder;
-use baton_api::{Cluster, Gauge, Queues};
+use baton_api::{Cluster, Figure, Queues};
 use baton_kafka::{Readiness, RuntimeHandle};
 use baton_store::Store;
 use std::sync::Arc;
@@ -38,10 +38,16 @@ impl Cluster for Node {
         reasons
     }
 
-    fn gauges(&self) -> Vec<Gauge> {
-        let mut gauges = figures::engine(&self.engine.metrics());
-        gauges.extend(figures::store(&self.store));
-        gauges
+    fn figures(&self) -> Vec<Figure> {
+        let mut all = figures::engine(&self.engine.metrics());
+        all.extend(figures::measured(&self.engine.measured()));
+        all.extend(figures::ownership(&self.engine.readiness()));
+        all.extend(figures::store(&self.store));
+        all.extend(figures::traces(
+            self.recorder.as_deref().map(Recorder::counters),
+        ));
+        all.extend(figures::process());
+        all
     }
 }
 

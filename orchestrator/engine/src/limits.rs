@@ -10,6 +10,8 @@ pub const OPEN_EXECUTIONS_MAX: usize = 1_000_000;
 pub const OUTBOX_MAX: usize = 100_000;
 /// Most of them that may be commands of one task queue; past it the queue's further commands wait, and nothing else does.
 pub const QUEUE_OUTBOX_MAX: usize = 10_000;
+/// Most completed tasks whose times wait to be asked for.
+pub const TASK_TIMES_MAX: usize = 10_000;
 /// A mark is written at the latest after this many effective records.
 pub const MARK_EVERY_RECORDS: u64 = 2_000;
 /// A mark is written at the latest this long after an effect was acknowledged, milliseconds.

@@ -17,8 +17,9 @@ use baton_engine::ports::{Appended, Settings};
 use baton_engine::{Action, CallError, Definitions, Input, Owner};
 use baton_schemas::history::InputTopic;
 use crossbeam_channel::Sender;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The input topics, in the order of [`Lane::feeds`].
 pub const TOPICS: [InputTopic; 2] = [InputTopic::Completions, InputTopic::Requests];
@@ -29,6 +30,10 @@ pub struct Lane {
     pub owner: Owner,
     pub feeds: [Feed; 2],
     pub wanted: Vec<Action>,
+    /// An append under way whose time is taken.
+    pub probe: Option<(u64, Instant)>,
+    /// Since when the partition is this node's and does not serve.
+    recovering: Option<Instant>,
     assigned: bool,
     /// Another node will get it.
     leaving: bool,
@@ -61,6 +66,8 @@ impl Driver {
             owner: Owner::new(settings, definitions.clone()),
             feeds: Default::default(),
             wanted: Vec::new(),
+            probe: None,
+            recovering: None,
             assigned: false,
             leaving: false,
             serving: false,
@@ -142,6 +149,12 @@ impl Driver {
             return;
         };
         let counters = &self.performer.counters;
+        if delivery.kind == Kind::History
+            && let Some((_, at)) = lane.probe.take_if(|(probed, _)| *probed <= id)
+            && matches!(delivery.outcome, Outcome::Acknowledged { .. })
+        {
+            counters.measures.appended(at.elapsed());
+        }
         let input = match (delivery.kind, delivery.outcome) {
             (Kind::History, Outcome::Acknowledged { offset, broker_ms }) if offset >= 0 => {
                 Input::Appended {
@@ -323,6 +336,8 @@ impl Driver {
     fn set_assigned(&mut self, partition: i32, assigned: bool) {
         if let Some(lane) = self.lanes.get_mut(partition as usize) {
             lane.assigned = assigned;
+            lane.recovering = assigned.then(Instant::now);
+            lane.probe = None;
             lane.leaving = false;
             lane.serving = false;
             if !assigned {
@@ -333,11 +348,18 @@ impl Driver {
 
     /// What others see of the lanes, where it has changed.
     fn look_around(&mut self, now_ms: i64) {
+        let measures = &self.performer.counters.measures;
         let (mut open, mut serving) = (0, 0);
+        let (mut outbox, mut in_flight) = (0, 0);
         for lane in &mut self.lanes {
             let serves = lane.assigned && !lane.leaving && lane.owner.is_ready();
             if serves != lane.serving {
                 lane.serving = serves;
+                if !serves {
+                    lane.recovering = lane.assigned.then(Instant::now);
+                } else if let Some(since) = lane.recovering.take() {
+                    measures.recovered(since.elapsed());
+                }
                 self.status.update(|status| {
                     status
                         .assigned
@@ -346,9 +368,17 @@ impl Driver {
                 });
             }
             open += lane.owner.open_executions();
+            outbox += lane.owner.effects_under_way();
+            in_flight += lane.owner.appends_under_way();
+            let tasks = lane.owner.take_task_times();
+            if !tasks.is_empty() {
+                measures.completed(tasks.into_iter());
+            }
             serving += u64::from(serves);
         }
         set(&self.performer.counters.open_executions, open as u64);
+        set(&measures.outbox, outbox as u64);
+        set(&measures.in_flight, in_flight as u64);
         set(&self.performer.counters.owned_partitions, serving);
         let lanes = &self.lanes;
         let quiet = |p: &i32| {
@@ -372,14 +402,16 @@ impl Driver {
 
     /// Positions for lag displays; nothing ever reads them back (R7).
     fn commit(&mut self) {
-        let mut positions = Vec::new();
+        let (mut positions, mut seen) = (Vec::new(), BTreeMap::new());
         for lane in self.lanes.iter().filter(|lane| lane.serving) {
-            for (feed, topic) in lane.feeds.iter().zip(TOPICS) {
+            for (i, (feed, topic)) in lane.feeds.iter().zip(TOPICS).enumerate() {
                 if let Some(next) = feed.next() {
+                    seen.insert((i, lane.partition), next);
                     positions.push((self.performer.topic(topic).clone(), lane.partition, next));
                 }
             }
         }
+        self.status.update(|status| status.positions = seen);
         if !positions.is_empty() {
             self.performer
                 .member

@@ -1,6 +1,7 @@
 //! What the rest of the process sees of the running engine.
 
 use crate::inbox::{Inbox, Message, QueuedCall};
+use crate::measures::Measured;
 use crate::metrics::{Counters, Snapshot, add};
 use crate::nodes::{Hints, Nudge};
 use crate::producer::Slot;
@@ -12,7 +13,7 @@ use baton_engine::registry::{RegistryError, RegistryWriter};
 use baton_engine::{Call, CallError, Calls, Reply};
 use baton_schemas::registry::RegistryEntry;
 use crossbeam_channel::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct Stops {
     pub chores: Sender<chores::Job>,
     pub rejects: Sender<rejects::Job>,
     pub nodes: Sender<Nudge>,
+    /// Dropped at the end.
+    pub lookout: Mutex<Option<Sender<()>>>,
 }
 
 impl RuntimeHandle {
@@ -99,6 +102,12 @@ impl RuntimeHandle {
         self.inner.counters.snapshot()
     }
 
+    /// What was measured.
+    #[must_use]
+    pub fn measured(&self) -> Measured {
+        self.inner.counters.measures.now()
+    }
+
     /// Makes the topics of task queues where they are missing. Blocks for a round trip or two. Storing a definition does
     /// this by itself.
     ///
@@ -121,13 +130,7 @@ impl RuntimeHandle {
     /// Ends all threads: the member closes without leaving (a static member's partitions stay its own until its session
     /// times out, so a restarted node has them back at once). Call [`Self::drain`] first.
     pub fn stop(&self) {
-        let threads = std::mem::take(
-            &mut *self
-                .inner
-                .threads
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let threads = std::mem::take(&mut *lock(&self.inner.threads));
         let stops = &self.inner.stops;
         // A send fails if the thread has ended already.
         let _ = stops.member.send(membership::Command::Stop);
@@ -142,6 +145,7 @@ impl RuntimeHandle {
         let _ = stops.chores.send(chores::Job::Stop);
         let _ = stops.rejects.send(rejects::Job::Stop);
         let _ = stops.nodes.send(Nudge::Stop);
+        drop(lock(&stops.lookout).take());
         let _ = self.inner.registry.send(Request::Stop);
         for thread in threads {
             let name = thread.thread().name().unwrap_or("?").to_owned();
@@ -150,6 +154,10 @@ impl RuntimeHandle {
             }
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Calls for RuntimeHandle {

@@ -1,5 +1,6 @@
 //! What the adapter counts. Names and units are in the fields; the binary exports them.
 
+use crate::measures::Measures;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters since the start, updated once per batch; gauges as of the last batch.
@@ -17,6 +18,7 @@ pub struct Counters {
     pub(crate) halts: AtomicU64,
     pub(crate) open_executions: AtomicU64,
     pub(crate) owned_partitions: AtomicU64,
+    pub(crate) measures: Measures,
 }
 
 /// The counters at one moment.

@@ -23,7 +23,7 @@ use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long what came back unsent waits before it is sent again, milliseconds.
 const SEND_AGAIN_MS: i64 = 500;
@@ -122,6 +122,7 @@ impl Performer {
         match action {
             Action::Append { id, key, json } => {
                 add(&self.counters.appends, 1);
+                lane.probe.get_or_insert_with(|| (id, Instant::now()));
                 let to = To {
                     topic: &self.topics.history,
                     partition: Some(partition),
@@ -132,7 +133,13 @@ impl Performer {
                     .send(to, key, Some(&json), None, Tag::Owner { partition, id });
             }
             Action::Send { id, outbound } => self.send(partition, id, outbound),
-            Action::Apply(applied) => self.applied.push(applied),
+            Action::Apply(applied) => {
+                // What a fold reads back was counted when it was written.
+                if lane.owner.epoch() == Some(applied.epoch) {
+                    self.counters.measures.effective(&applied);
+                }
+                self.applied.push(applied);
+            }
             Action::Reply { id, reply } => {
                 if let Some(answer) = self.answers.remove(&id) {
                     self.replies.push((answer, reply));
@@ -184,6 +191,7 @@ impl Performer {
             }
             Action::Owned { epoch } => {
                 tracing::info!(partition, history.epoch = epoch, "partition owned");
+                add(&self.counters.measures.claims, 1);
                 self.ways.status.update(|status| {
                     status.epochs.insert(partition, epoch);
                     status.halted.remove(&partition);
@@ -213,6 +221,9 @@ impl Performer {
 
     fn send(&mut self, partition: i32, id: u64, outbound: Outbound) {
         add(&self.counters.sends, 1);
+        if matches!(outbound, Outbound::DeadLetter { .. }) {
+            add(&self.counters.measures.dead_letters, 1);
+        }
         let tag = Tag::Owner { partition, id };
         let by_key = |topic| To {
             topic,

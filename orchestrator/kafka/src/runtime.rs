@@ -11,6 +11,7 @@ use crate::limits::{
     APPEND_WAIT_MAX, HISTORY_READERS, MAILBOX_MAX, REGISTRY_REQUESTS_MAX, REGISTRY_TIMEOUT,
     SEND_WAIT_MAX,
 };
+use crate::lookout::Lookout;
 use crate::mailbox::Mailbox;
 use crate::membership::Membership;
 use crate::metrics::Counters;
@@ -233,6 +234,16 @@ impl Assembly {
         )?;
         threads.push(spawn("nodes", move || nodes.run())?);
 
+        let (to_lookout, stopped) = bounded(0);
+        let lookout = Lookout::new(
+            &config,
+            admin.clone(),
+            status.clone(),
+            counters.clone(),
+            stopped,
+        );
+        threads.push(spawn("lookout", move || lookout.run())?);
+
         let (to_member, commands) = bounded(MAILBOX_MAX);
         let ways = Ways {
             inbox: inbox.clone(),
@@ -277,6 +288,7 @@ impl Assembly {
             chores: to_chores,
             rejects: to_rejects,
             nodes: to_nodes,
+            lookout: Mutex::new(Some(to_lookout)),
         };
         let threads = Mutex::new(threads);
         let registry = to_registry;

@@ -15,7 +15,7 @@ pub struct Readiness {
     pub serving: Vec<i32>,
     /// Partitions that can't go on until somebody looks, and why.
     pub halted: Vec<(i32, String)>,
-    /// Whether the producers work.
+    /// Whether the producers work and a broker answers.
     pub producers_usable: bool,
     /// Whether the node is stopping.
     pub stopping: bool,
@@ -39,6 +39,10 @@ pub struct State {
     pub halted: BTreeMap<i32, String>,
     /// Whether the group has given this node anything yet (it may be that there is nothing for it).
     pub joined: bool,
+    /// No broker answers.
+    pub silent: bool,
+    /// The next offset to read, by place in the input topics and partition; now and then brought up to date.
+    pub positions: BTreeMap<(usize, i32), i64>,
     pub draining: bool,
     /// Nothing is under way any more.
     pub drained: bool,
@@ -82,6 +86,7 @@ impl State {
             .filter(|(_, serves)| **serves)
             .map(|(p, _)| *p)
             .collect();
+        let producers_usable = producers_usable && !self.silent;
         let all = self.joined && serving.len() == self.assigned.len();
         Readiness {
             ready: all && self.halted.is_empty() && producers_usable && !self.draining,
@@ -114,6 +119,9 @@ mod tests {
         assert!(!state.readiness(true).ready);
         state.assigned.insert(1, true);
         assert!(state.readiness(true).ready && !state.readiness(false).ready);
+        state.silent = true;
+        assert!(!state.readiness(true).ready, "no broker answers");
+        state.silent = false;
         state.halted.insert(1, "why".to_owned());
         assert!(!state.readiness(true).ready);
     }

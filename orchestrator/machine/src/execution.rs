@@ -178,6 +178,13 @@ impl Execution {
         frame.task().map(|open| self.command(frame, open))
     }
 
+    /// Task queue of the task of this event id, and when it was scheduled (milliseconds since the epoch), if it is open.
+    #[must_use]
+    pub fn open_task(&self, task: u64) -> Option<(&Arc<str>, i64)> {
+        let open = self.frame(self.frame_of(task)?)?.task()?;
+        Some((&open.queue, open.scheduled_ms))
+    }
+
     /// Whether the task of this event id is open.
     #[must_use]
     pub fn is_open(&self, task: u64) -> bool {

@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
+/// Name of the `tracing` span that a handler runs in.
+pub(crate) const SPAN_NAME: &str = "task";
+
 /// One task: one attempt at a Task state. Cheap to clone.
 #[derive(Clone)]
 pub struct Task {
@@ -195,13 +198,17 @@ impl Task {
     }
 
     pub(crate) fn span(&self) -> tracing::Span {
+        let command = &self.shared.command;
         tracing::info_span!(
-            "task",
+            SPAN_NAME,
             execution.id = self.execution(),
             task.token = self.token().as_str(),
             state.name = self.state(),
             task.queue = self.queue(),
             task.attempt = self.attempt(),
+            trace.parent = command.traceparent.as_deref(),
+            trace.context = self.traceparent(),
+            error.name = tracing::field::Empty,
         )
     }
 }

@@ -55,6 +55,7 @@ impl Worker {
         };
         let ended = self.serve(asked(1), asked(2)).await;
         listener.abort();
+        send_last_spans().await;
         ended
     }
 
@@ -63,7 +64,9 @@ impl Worker {
     /// # Errors
     /// As [`Self::run`].
     pub async fn run_until(self, stop: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
-        self.serve(stop, std::future::pending()).await
+        let ended = self.serve(stop, std::future::pending()).await;
+        send_last_spans().await;
+        ended
     }
 
     async fn serve(
@@ -145,6 +148,14 @@ impl Worker {
             threads.spawn_blocking(move || queue.run());
         }
         Ok(threads)
+    }
+}
+
+/// What has ended before the program does is in the trace, too.
+async fn send_last_spans() {
+    #[cfg(feature = "otel")]
+    if let Err(error) = tokio::task::spawn_blocking(crate::otel::flush).await {
+        tracing::warn!(%error, "the last spans were not exported");
     }
 }
 

@@ -86,6 +86,13 @@ impl Owner {
         let Some(slot) = self.memory.state.executions.get_mut(arn) else {
             return false;
         };
+        if let Stimulus::TaskSucceeded { task, .. } | Stimulus::TaskFailed { task, .. } = &stimulus
+            && let Some((queue, scheduled_ms)) = slot.execution.open_task(*task)
+            && self.task_times.len() < crate::limits::TASK_TIMES_MAX
+        {
+            let took_ms = now_ms - scheduled_ms;
+            self.task_times.push((queue.clone(), took_ms));
+        }
         let step = slot.execution.handle(stimulus, now_ms);
         if step.events.is_empty() {
             self.rearm(arn);

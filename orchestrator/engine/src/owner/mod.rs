@@ -58,6 +58,9 @@ pub struct Owner {
     now_ms: i64,
     /// The clock as given, for pauses and intervals.
     clock_ms: i64,
+    /// Tasks completed since somebody asked: queue, and how long after they were scheduled, milliseconds. For figures
+    /// alone; past [`crate::limits::TASK_TIMES_MAX`] nothing is noted.
+    task_times: Vec<(Arc<str>, i64)>,
 }
 
 impl Owner {
@@ -73,6 +76,7 @@ impl Owner {
             claims: 0,
             now_ms: 0,
             clock_ms: 0,
+            task_times: Vec::new(),
         }
     }
 
@@ -150,6 +154,23 @@ impl Owner {
     #[must_use]
     pub fn epoch(&self) -> Option<i64> {
         self.is_serving().then_some(self.memory.epoch)
+    }
+
+    /// Effects sent and not yet acknowledged.
+    #[must_use]
+    pub fn effects_under_way(&self) -> usize {
+        self.memory.outbox.outstanding()
+    }
+
+    /// Records appended and not yet effective.
+    #[must_use]
+    pub fn appends_under_way(&self) -> usize {
+        self.memory.in_flight.len()
+    }
+
+    /// Tasks completed since the last time this was asked: queue, and how long after they were scheduled, milliseconds.
+    pub fn take_task_times(&mut self) -> Vec<(Arc<str>, i64)> {
+        std::mem::take(&mut self.task_times)
     }
 
     /// Open executions in memory.

@@ -126,6 +126,14 @@ impl Admin {
             .fetch_watermarks(topic, partition, timeout)
     }
 
+    /// Whether a broker answers a question about this topic soon, whatever the answer.
+    pub(crate) fn answers(&self, topic: &str) -> bool {
+        self.client
+            .inner()
+            .fetch_metadata(Some(topic), QUESTION_TIMEOUT)
+            .is_ok()
+    }
+
     /// Whether a partition has a leader now, as a broker says at once; an error if not.
     pub(crate) fn check_led(&self, topic: &str, partition: i32) -> Result<(), KafkaError> {
         let metadata = self

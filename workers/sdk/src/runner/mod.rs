@@ -188,6 +188,7 @@ impl Runner {
         let outcome = match output {
             Ok(payload) => Outcome::Succeeded(payload),
             Err(error) => {
+                tracing::Span::current().record("error.name", error.error.as_str());
                 tracing::debug!(error = error.error, cause = error.cause, "task failed");
                 Outcome::Failed(error.into_failure())
             }
@@ -205,6 +206,7 @@ impl Runner {
 
     /// The workflow has given up on the task by itself, so nothing is sent.
     fn expire(&self, task: &Task) {
+        tracing::Span::current().record("error.name", "States.Timeout");
         tracing::warn!("handler dropped: the task's deadline has passed");
         if let Some(receipt) = lock(&self.book).end(task.token()) {
             receipt.settle();
