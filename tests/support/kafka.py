@@ -11,10 +11,11 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from support.paths import KAFKA_LIBS
 from support.process import Process, free_port
+from support.topics import Topics
 from support.wait import until
 
 # Small enough to stand beside everything else on a test machine, large enough for 1,000 workflows in flight.
@@ -26,10 +27,14 @@ JVM = ["-XX:+UseG1GC", "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogL
 SESSION_MS = 2000
 
 
-class Kafka:
-    """One broker. `address` stays the same over restarts."""
+class Kafka(Topics):
+    """One broker. `address` stays the same over restarts.
 
-    def __init__(self, directory, settings=None):
+    `settings` override those below; `client` is what the admin client needs to get in, `format_arguments` what the log
+    directory is formatted with (see `support.secure`).
+    """
+
+    def __init__(self, directory, settings=None, client=None, format_arguments=()):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -37,8 +42,8 @@ class Kafka:
         self.address = f"127.0.0.1:{self.port}"
         self.properties = self.directory / "server.properties"
         self.settings = settings or {}
-        self.admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
-        self._format()
+        self.admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0, **(client or {})})
+        self._format(format_arguments)
         self.process = Process("kafka", [*self._java(), "kafka.Kafka", self.properties], self.directory / "kafka.log")
 
     def start(self, timeout_s=60):
@@ -76,14 +81,10 @@ class Kafka:
         """SIGCONT."""
         self.process.signal(signal.SIGCONT)
 
-    def create_topic(self, name, partitions=1, config=None):
-        """Makes a topic and waits until it is there."""
-        self.admin.create_topics([NewTopic(name, partitions, 1, config=config or {})])[name].result(20)
-
     def _java(self):
         return ["java", *HEAP, *JVM, "-cp", f"{KAFKA_LIBS}/*"]
 
-    def _format(self):
+    def _format(self, arguments):
         listeners = f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{self.controller_port}"
         settings = {
             "process.roles": "broker,controller",
@@ -113,7 +114,8 @@ class Kafka:
         self.properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         run = subprocess.run(
-            [*self._java(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self.properties)],
+            [*self._java(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self.properties),
+             *arguments],
             capture_output=True,
             text=True,
         )
