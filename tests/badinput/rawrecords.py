@@ -17,11 +17,10 @@ def send(kafka, topic, partition, key, value, headers):
     """Produces one record whose header names and values are bytes, and waits until the broker has it."""
     library = _library()
     error = ctypes.create_string_buffer(512)
-    conf = library.rd_kafka_conf_new()
+    conf = ctypes.c_void_p(library.rd_kafka_conf_new())
     assert library.rd_kafka_conf_set(conf, b"bootstrap.servers", kafka.encode(), error, 512) == 0, error.value
-    producer = library.rd_kafka_new(_PRODUCER, ctypes.c_void_p(conf), error, 512)
+    producer = library.rd_kafka_new(_PRODUCER, conf, error, 512)
     assert producer, error.value
-    handle = library.rd_kafka_topic_new(ctypes.c_void_p(producer), topic.encode(), None)
     made = library.rd_kafka_headers_new(len(headers))
     for name, content in headers:
         assert library.rd_kafka_header_add(ctypes.c_void_p(made), name, len(name), content, len(content)) == 0
@@ -37,7 +36,6 @@ def send(kafka, topic, partition, key, value, headers):
     )
     assert code == 0, f"rd_kafka_producev: {code}"
     assert library.rd_kafka_flush(ctypes.c_void_p(producer), 20_000) == 0, "not acknowledged"
-    library.rd_kafka_topic_destroy(ctypes.c_void_p(handle))
     library.rd_kafka_destroy(ctypes.c_void_p(producer))
 
 
@@ -46,7 +44,7 @@ def _library():
     found = sorted(beside.glob("librdkafka*.so*"))
     assert found, f"no librdkafka in {beside}"
     library = ctypes.CDLL(str(found[0]))
-    for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_topic_new", "rd_kafka_headers_new"):
+    for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_headers_new"):
         getattr(library, name).restype = ctypes.c_void_p
     library.rd_kafka_headers_new.argtypes = [ctypes.c_size_t]
     library.rd_kafka_header_add.argtypes = [

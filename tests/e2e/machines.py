@@ -2,7 +2,7 @@
 
 import json
 
-from support.clients import ROLE
+from support.clients import ROLE, execution_arn
 
 
 def task(queue, **fields):
@@ -40,3 +40,15 @@ def create(sfn, name, definition):
 def start(sfn, machine, name, value=None):
     """Starts an execution; returns its ARN."""
     return sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(value if value is not None else {}))["executionArn"]
+
+
+def start_surely(sfn, machine, name):
+    """One try of a start that is tried until it succeeds; returns the execution's ARN.
+
+    An earlier try may have been taken although its answer was lost (503, or nobody there). Once the execution has closed,
+    the same start is refused, as AWS refuses it, and that tells as much.
+    """
+    try:
+        return start(sfn, machine, name)
+    except sfn.exceptions.ExecutionAlreadyExists:
+        return execution_arn(machine.rsplit(":", 1)[1], name)

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from machines import chain, create, passing, start, task
+from machines import chain, create, passing, start, start_surely, task
 
 from support.baton import Baton
 from support.clients import execution_arn, history, stepfunctions, wait_closed
@@ -138,10 +138,8 @@ def test_a_broker_that_goes_away_is_waited_for(directory, name):
     began = time.monotonic()
     broker.restart()
 
-    def starts():
-        return start(sfn, machine, name)
-
-    arn = until(f"a start after the broker's return ({time.monotonic() - began:.1f} s)", starts, 60)
+    what = f"a start after the broker's return ({time.monotonic() - began:.1f} s)"
+    arn = until(what, lambda: start_surely(sfn, machine, name), 60)
     assert arn == execution_arn(name, name)
     assert wait_closed(sfn, arn)["status"] == "SUCCEEDED"
     node.stop()
@@ -158,11 +156,11 @@ def test_a_second_node_shares_the_work_and_takes_over(directory, kafka, name):
     # Whoever owns the partition, either node answers.
     for number in range(12):
         client = (sfn, other)[number % 2]
-        arn = until("a start", lambda: start(client, machine, f"{name}-{number}"), 30)
+        arn = until("a start", lambda: start_surely(client, machine, f"{name}-{number}"), 30)
         assert wait_closed((other, sfn)[number % 2], arn)["status"] == "SUCCEEDED"
     first.stop()
     for number in range(12, 18):
-        arn = until("a start on the node that is left", lambda: start(other, machine, f"{name}-{number}"), 60)
+        arn = until("a start on the node that is left", lambda: start_surely(other, machine, f"{name}-{number}"), 60)
         assert wait_closed(other, arn)["status"] == "SUCCEEDED"
     for number in range(18):
         arn = execution_arn(name, f"{name}-{number}")

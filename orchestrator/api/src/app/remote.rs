@@ -132,14 +132,17 @@ impl App {
     pub(crate) async fn at_owner(&self, request: &Request) -> Result<Answer> {
         let execution = request.execution().unwrap_or_default();
         let partition = self.partition(execution);
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let mut pause = limits::ROUTE_PAUSE;
         let mut in_doubt = false;
         loop {
             let refused = match self.try_owner(partition, request).await {
                 Err(error) if error.code == ErrorCode::NotOwner => error,
                 Err(error) if error.code == ErrorCode::InDoubt => {
-                    in_doubt = true;
+                    if !in_doubt {
+                        // The lost answer may have taken long; what became of the call is worth waiting for anew.
+                        (in_doubt, begun) = (true, Instant::now());
+                    }
                     error
                 }
                 Err(error) if in_doubt => return self.what_became_of(request, error).await,
