@@ -80,6 +80,9 @@ impl<'a> Lens<'a> {
 
     fn build(&self) -> Value {
         let execution = self.execution;
+        if let Some(context) = &execution.context {
+            return (**context).clone();
+        }
         let (machine_name, name) = names(&execution.arn);
         let machine = &execution.started.machine;
         let mut context = json!({

@@ -11,6 +11,7 @@ use crate::timers::Timers;
 use baton_language::Program;
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, Started};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ pub struct Execution {
     /// Branches and iterations; `None` where there never were any.
     pub(crate) others: Option<Box<Others>>,
     pub(crate) timers: Timers,
+    /// TestState: what the state sees as its context object.
+    pub(crate) context: Option<Arc<Value>>,
 }
 
 /// Frames but for frame 0.
@@ -80,6 +83,7 @@ impl PartialEq for Execution {
             && self.main == other.main
             && self.others == other.others
             && self.timers == other.timers
+            && self.context == other.context
     }
 }
 
@@ -97,6 +101,20 @@ impl Execution {
     #[must_use]
     pub fn start(program: Arc<Program>, start: Start, now_ms: i64, limits: Limits) -> (Self, Step) {
         let mut execution = Self::empty(program, start.arn, limits);
+        let program = execution.program.clone();
+        let step = Decider::new(&mut execution, &program, now_ms).start(start.started, start.input);
+        (execution, step)
+    }
+
+    /// The same with a context object of the caller's (TestState).
+    pub(crate) fn start_in(
+        program: Arc<Program>,
+        start: Start,
+        now_ms: i64,
+        context: Value,
+    ) -> (Self, Step) {
+        let mut execution = Self::empty(program, start.arn, Limits::default());
+        execution.context = Some(Arc::new(context));
         let program = execution.program.clone();
         let step = Decider::new(&mut execution, &program, now_ms).start(start.started, start.input);
         (execution, step)
@@ -126,6 +144,7 @@ impl Execution {
             main: Frame::new(0, input, None),
             others: None,
             timers: Timers::default(),
+            context: None,
         }
     }
 

@@ -28,6 +28,7 @@ pub mod limits;
 mod retry;
 mod states;
 mod stimulus;
+pub mod test_state;
 mod timers;
 
 pub use effect::{Closing, Effect, Status, Step, TaskCommand};

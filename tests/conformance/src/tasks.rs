@@ -8,7 +8,7 @@ use crate::values::Bindings;
 use crate::world::World;
 use baton_schemas::history::{EventKind, Failure};
 use baton_schemas::{Command, Completion, Outcome, Payload, TaskToken};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -120,38 +120,85 @@ impl<'a> Workers<'a> {
         Some(name.as_str().map(Arc::from))
     }
 
-    /// What a function of the case does whose calls AWS does not show, such as those of a distributed Map's children.
+    /// What a function of the case answers whose calls AWS does not show, such as those of a distributed Map's children.
     fn function(&self, queue: &str, kind: &str, parameters: &Value) -> Option<Outcome> {
         let (name, input) = match kind {
             "lambda" => (parameters["FunctionName"].as_str()?, &parameters["Payload"]),
             _ => (queue.strip_prefix("lambda.")?, parameters),
         };
-        let functions = self.case.json["functions"].as_object()?;
-        let named = |key: &&String| name == key.as_str() || name.ends_with(&format!(":{key}"));
-        let function = match functions.keys().find(named) {
-            Some(key) => &functions[key],
-            // A queue's name is escaped; with one function there is no doubt.
-            None if functions.len() == 1 => functions.values().next()?,
-            None => return None,
-        };
-        let output = match function["behaviour"].as_str().or(function.as_str())? {
-            "echo" | "sleep-then-echo" => input.clone(),
-            "fixed" => function["result"].clone(),
-            "raise" => {
-                let (error, message) = (&function["errorType"], &function["errorMessage"]);
-                let cause = json!({"errorMessage": message, "errorType": error, "requestId": "r", "stackTrace": []});
-                let error = error.as_str().map(Arc::from);
-                let cause = Some(cause.to_string().into());
-                return Some(Outcome::Failed(Failure { error, cause }));
+        Some(match call(self.case, name, input)? {
+            Ok(output) if kind == "lambda" => {
+                Outcome::Succeeded(Payload::from_value(&sdk_answer(output)))
             }
-            _ => return None,
-        };
-        let answer = match kind {
-            "lambda" => json!({"ExecutedVersion": "$LATEST", "Payload": output, "StatusCode": 200}),
-            _ => output,
-        };
-        Some(Outcome::Succeeded(Payload::from_value(&answer)))
+            Ok(output) => Outcome::Succeeded(Payload::from_value(&output)),
+            Err(failure) => Outcome::Failed(failure),
+        })
     }
+}
+
+/// What a function of the case makes of `input`; `None` if the case has no such function.
+pub fn call(case: &Case, name: &str, input: &Value) -> Option<Result<Value, Failure>> {
+    let functions = case.json["functions"].as_object()?;
+    let named = |key: &&String| name == key.as_str() || name.ends_with(&format!(":{key}"));
+    let function = match functions.keys().find(named) {
+        Some(key) => &functions[key],
+        // A queue's name is escaped; with one function there is no doubt.
+        None if functions.len() == 1 => functions.values().next()?,
+        None => return None,
+    };
+    Some(Ok(match function["behaviour"].as_str()? {
+        // Lambda gives a function an empty object where nothing was sent.
+        "echo" | "sleep-then-echo" if input.is_null() => json!({}),
+        "echo" | "sleep-then-echo" => input.clone(),
+        "fixed" => match function["result"].as_str() {
+            Some(bytes) => serde_json::from_str(bytes).unwrap_or_else(|_| bytes.into()),
+            None => function["result"].clone(),
+        },
+        "large" => "a".repeat(function["bytes"].as_u64()? as usize).into(),
+        "raise" => {
+            let (error, message) = (&function["errorType"], &function["errorMessage"]);
+            let cause = json!({"errorMessage": message, "errorType": error, "requestId": "r", "stackTrace": []});
+            let error = error.as_str().map(Arc::from);
+            return Some(Err(Failure {
+                error,
+                cause: Some(cause.to_string().into()),
+            }));
+        }
+        _ => return None,
+    }))
+}
+
+/// A function's result as Lambda's Invoke answers it.
+pub fn sdk_answer(payload: Value) -> Value {
+    let length = payload.to_string().len().to_string();
+    let (request, trace, date) = ("request", "Root=1", "date");
+    let headers = [
+        ("Connection", "keep-alive"),
+        ("Content-Length", &length),
+        ("Content-Type", "application/json"),
+        ("Date", date),
+        ("X-Amz-Executed-Version", "$LATEST"),
+        ("x-amzn-Remapped-Content-Length", "0"),
+        ("x-amzn-RequestId", request),
+        ("X-Amzn-Trace-Id", trace),
+    ];
+    // Lists, but for those that the recordings replaced by a placeholder.
+    let all = headers.map(|(name, value)| match value {
+        value if [request, trace, date].contains(&value) => (name.to_owned(), Value::from(value)),
+        value => (name.to_owned(), json!([value])),
+    });
+    let each = headers.map(|(name, value)| (name.to_owned(), Value::from(value)));
+    json!({
+        "ExecutedVersion": "$LATEST",
+        "Payload": payload,
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": Map::from_iter(all),
+            "HttpHeaders": Map::from_iter(each),
+            "HttpStatusCode": 200,
+        },
+        "SdkResponseMetadata": {"RequestId": request},
+        "StatusCode": 200,
+    })
 }
 
 /// Type and name of what a command calls, from the event that scheduled it.
