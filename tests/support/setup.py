@@ -15,6 +15,7 @@ from support.paths import CACHE, KAFKA_LIBS, KAFKA_POM, REQUIREMENTS, VENV, VENV
 
 # command -> Debian package that has it.
 FOR_BUILD = {"cc": "gcc", "g++": "g++", "make": "make", "perl": "perl"}
+FOR_CERTIFICATES = {"openssl": "openssl"}
 FOR_KAFKA = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
 JAVA_MINIMUM = 17
 
@@ -28,6 +29,11 @@ def build_tools():
     if shutil.which("cargo") is None:
         raise Missing("cargo is not on PATH: install Rust with rustup (https://rustup.rs)")
     _system_packages(FOR_BUILD)
+
+
+def openssl():
+    """What makes the certificates of the tests."""
+    _system_packages(FOR_CERTIFICATES)
 
 
 def kafka():

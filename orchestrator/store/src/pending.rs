@@ -107,6 +107,11 @@ impl Pending {
         (queue.records, queue.bytes)
     }
 
+    /// Since when the oldest record waits that the writer was not given, if one does.
+    pub fn since(&self) -> Option<Instant> {
+        self.queue().since
+    }
+
     /// Why nothing is written any more, if so.
     pub fn ended(&self) -> Option<Arc<str>> {
         self.queue().ended.clone()

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What may be chosen.
 #[derive(Clone)]
@@ -134,6 +134,12 @@ impl Store {
     #[must_use]
     pub fn pending_bytes(&self) -> u64 {
         self.pending.size().1
+    }
+
+    /// How long the oldest record has waited that is to be written.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        self.pending.since().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Bytes on disk, fjall's journals included (they are made at their full size).

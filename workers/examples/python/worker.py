@@ -60,7 +60,7 @@ def complete(command):
 def answer(producer, command):
     """Sends the completion of a command where its headers say, and waits until it is durable."""
     headers = {name: (value or b"").decode() for name, value in command.headers() or []}
-    with task_span(command.topic().removeprefix(topic("")), headers) as (span, traceparent):
+    with task_span(command.topic().removeprefix(f"{PREFIX}commands."), headers) as (span, traceparent):
         kind, value = complete(command)
         if span and kind == "baton.task.failed.v1":
             span.set_attribute("error.type", value["error"])
