@@ -11,7 +11,7 @@ pub const BATCH_BYTES_MAX: usize = 256 << 20;
 /// Largest size of the records of one batch when decompressed; larger ones are not looked into.
 pub const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
 /// Most bytes of one read, whatever is asked for (one batch may be larger).
-pub const READ_BYTES_MAX: usize = 64 << 20;
+pub const READ_BYTES_MAX: usize = 8 << 20;
 /// Segment files held open at a time, over all partitions.
 pub const OPEN_FILES_MAX: usize = 256;
 /// Indexes of closed segments held in memory at a time, over all partitions.

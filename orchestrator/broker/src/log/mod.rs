@@ -21,12 +21,28 @@
 //! state/                                  a partition of the same kind: the server's small keys and values
 //! ```
 
+mod batch;
+mod cache;
+mod codec;
+mod config;
+mod disk;
 mod error;
+mod flusher;
+mod index;
 pub mod limits;
 mod logs;
+mod partition;
+mod producers;
+mod records;
+mod segment;
+mod server_state;
+#[cfg(test)]
+mod tests;
+mod topic;
 
 pub use error::{LogError, OpenError};
-pub use logs::{Logs, Settings, Written};
+pub use logs::{Logs, Settings};
+pub use partition::Written;
 
 use bytes::Bytes;
 use uuid::Uuid;
