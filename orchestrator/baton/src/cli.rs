@@ -18,6 +18,114 @@ pub struct Cli {
 pub enum Command {
     /// Runs an orchestrator node.
     Serve(Box<Arguments>),
+    /// Runs a node with two example workflows and their workers, and prints every change of state.
+    Dev(Box<DevArguments>),
+    /// Starts an execution.
+    Start(StartArguments),
+    /// Prints the changes of an execution as they come; the exit code says how it ended: 0 succeeded, 3 failed, 4 timed
+    /// out, 5 aborted.
+    Watch(WatchArguments),
+    /// Prints the history of an execution.
+    History(WatchArguments),
+    /// Lists executions, newest start first.
+    List(ListArguments),
+    /// Sends one record to a topic.
+    Send(SendArguments),
+    /// Runs the example workers; `dev` does that in a process of their own.
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    DemoWorker(DemoWorkerArguments),
+}
+
+/// What `dev` takes: all of `serve`, with defaults for one machine.
+#[derive(Clone, Debug, Args)]
+pub struct DevArguments {
+    /// Leave the example workflows and their workers out
+    #[arg(long)]
+    pub no_demo: bool,
+    #[command(flatten)]
+    pub arguments: Arguments,
+}
+
+/// Where a node answers.
+#[derive(Clone, Debug, Args)]
+pub struct Asking {
+    /// URL of any node
+    #[arg(long, env = "BATON_ENDPOINT", default_value = "http://127.0.0.1:7070")]
+    pub endpoint: String,
+}
+
+/// `start`.
+#[derive(Clone, Debug, Args)]
+pub struct StartArguments {
+    /// Name or ARN of the state machine
+    pub machine: String,
+    /// JSON, @FILE, or - for standard input
+    #[arg(long, default_value = "{}")]
+    pub input: String,
+    /// Name of the execution: the same name with the same input is one start [default: one is made]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Watch it until it ends
+    #[arg(long)]
+    pub watch: bool,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// `watch` and `history`.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArguments {
+    /// ARN of the execution, or MACHINE:NAME
+    pub execution: String,
+    /// Print each event as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// `list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArguments {
+    /// Of this state machine alone: name or ARN
+    #[arg(long)]
+    pub machine: Option<String>,
+    /// With this status alone: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED
+    #[arg(long)]
+    pub status: Option<String>,
+    /// How many at most
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// `send`.
+#[derive(Clone, Debug, Args)]
+pub struct SendArguments {
+    /// Topic
+    pub topic: String,
+    /// Value: text, @FILE, or - for standard input
+    pub value: String,
+    /// Key
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Kafka: HOST:PORT of one or more brokers, comma-separated
+    #[arg(long, env = "BATON_KAFKA")]
+    pub kafka: String,
+}
+
+/// `demo-worker`.
+#[cfg(feature = "demo")]
+#[derive(Clone, Debug, Args)]
+pub struct DemoWorkerArguments {
+    /// Kafka
+    #[arg(long)]
+    pub kafka: String,
+    /// Prefix of topics
+    #[arg(long)]
+    pub prefix: String,
 }
 
 /// How logs look.
@@ -60,6 +168,10 @@ pub struct Settings {
     #[arg(long, env = "BATON_DATA")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// Folder of binding files: a record on a topic starts an execution [default: none]
+    #[arg(long, env = "BATON_BINDINGS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bindings: Option<PathBuf>,
     /// Prefix of topics and of the consumer group [default: baton.]
     #[arg(long, env = "BATON_PREFIX")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -21,6 +21,8 @@ pub struct Config {
     pub http: SocketAddr,
     /// Directory of the local store.
     pub data: PathBuf,
+    /// Folder of binding files.
+    pub bindings: Option<PathBuf>,
     /// How Kafka is used.
     pub kafka: baton_kafka::Config,
     /// Most HTTP requests at a time.
@@ -62,6 +64,14 @@ impl Config {
     /// # Errors
     /// What is unknown, missing or out of range, and where it was said.
     pub fn load(arguments: Arguments) -> Result<Self, Error> {
+        Self::load_over(&Settings::default(), arguments)
+    }
+
+    /// The same with other defaults where `base` has some.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_over(base: &Settings, arguments: Arguments) -> Result<Self, Error> {
         check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         let (settings, mut kafka) = match &arguments.config {
             Some(path) => with_file(path, &arguments.settings)?,
@@ -71,6 +81,10 @@ impl Config {
         let brokers = arguments.kafka.or(in_file).ok_or_else(|| {
             Error("which Kafka? say --kafka HOST:PORT, or BATON_KAFKA, or bootstrap.servers in [kafka] of the file".to_owned())
         })?;
+        let settings = Figment::from(Serialized::defaults(base))
+            .merge(Serialized::defaults(settings))
+            .extract()
+            .map_err(|e| Error(e.to_string()))?;
         Self::resolve(settings, &brokers, kafka)
     }
 
@@ -109,6 +123,7 @@ impl Config {
         Ok(Self {
             http,
             data: given.data.unwrap_or_else(|| PathBuf::from("baton-data")),
+            bindings: given.bindings,
             kafka,
             requests_max: given
                 .requests_max
@@ -191,12 +206,13 @@ fn flatten(prefix: &str, table: &Dict, into: &mut HashMap<String, String>) -> Re
 /// Refuses `BATON_*` variables that mean nothing: a mistyped one must not be overlooked.
 fn check_environment(names: impl Iterator<Item = String>) -> Result<(), Error> {
     let command = crate::cli::Cli::command();
-    let serve = command.find_subcommand("serve");
-    let known: Vec<String> = serve
-        .into_iter()
+    let mut known: Vec<String> = command
+        .get_subcommands()
         .flat_map(clap::Command::get_arguments)
         .filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned))
         .collect();
+    known.sort();
+    known.dedup();
     for name in names.filter(|name| name.starts_with(PREFIX)) {
         // Kubernetes sets these for a service that is called `baton`; tests have theirs.
         let foreign = name.starts_with("BATON_SERVICE_")

@@ -64,6 +64,11 @@ pub fn engine(now: &Snapshot) -> Vec<Figure> {
             "Times that a partition halted until somebody looks.",
             now.halts,
         ),
+        Figure::counter(
+            "baton_unusable_records_total",
+            "Records on the topics registry and nodes that no node wrote, or not this version; passed over.",
+            now.unusable,
+        ),
         Figure::gauge(
             "baton_open_executions",
             "Open executions of this node's partitions.",
@@ -89,6 +94,11 @@ pub fn store(store: &Store) -> Vec<Figure> {
             "baton_store_pending_bytes",
             "Bytes that wait to be written to the local store.",
             store.pending_bytes() as f64,
+        ),
+        Figure::gauge(
+            "baton_store_lag_seconds",
+            "How long the oldest record has waited that is to be written to the local store.",
+            store.lag().as_secs_f64(),
         ),
         Figure::gauge(
             "baton_store_disk_bytes",

@@ -4,34 +4,51 @@
 //! any rule of its own.
 //!
 //! Reading path: `cli`, `config`, `serve` (what is started in which order, and ended in which), `node` (what the API
-//! sees of the engine), `telemetry`.
+//! sees of the engine), `bindings`, `dev`, `telemetry`; `client` has the commands that only ask a node.
 
+mod bindings;
 mod cli;
+mod client;
 mod config;
+mod dev;
 mod figures;
+mod lines;
 mod node;
 mod process;
 mod serve;
 mod telemetry;
 
 use clap::Parser;
+use cli::Command;
+use config::{Config, Error};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 fn main() -> ExitCode {
     LazyLock::force(&process::STARTED_S);
-    let cli::Cli {
-        command: cli::Command::Serve(arguments),
-    } = cli::Cli::parse();
-    let result = config::Config::load(*arguments).and_then(|config| {
-        telemetry::start(config.log, config.log_filter.as_deref())?;
-        serve::run(config)
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("baton: {error}");
-            ExitCode::FAILURE
+    let result = match cli::Cli::parse().command {
+        Command::Serve(arguments) => Config::load(*arguments).and_then(|config| node(config, None)),
+        Command::Dev(arguments) => {
+            dev::configure(*arguments).and_then(|(config, dev)| node(config, Some(dev)))
         }
-    }
+        Command::Start(arguments) => client::start(arguments),
+        Command::Watch(arguments) => client::watch(arguments),
+        Command::History(arguments) => client::history(arguments),
+        Command::List(arguments) => client::list(arguments),
+        Command::Send(arguments) => client::send(arguments),
+        #[cfg(feature = "demo")]
+        Command::DemoWorker(arguments) => {
+            dev::worker::serve(&arguments).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("baton: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a node until it is told to end.
+fn node(config: Config, dev: Option<dev::Dev>) -> Result<ExitCode, Error> {
+    telemetry::start(config.log, config.log_filter.as_deref())?;
+    serve::run(config, dev).map(|()| ExitCode::SUCCESS)
 }

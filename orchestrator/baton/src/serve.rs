@@ -5,12 +5,14 @@
 //! end:   not ready -> HTTP answers what it has -> engine drains and stops -> store closes
 //! ```
 
+use crate::bindings;
 use crate::config::{Config, Error};
+use crate::dev::Dev;
 use crate::node::Node;
 use crate::telemetry;
 use crate::telemetry::recorder::Recorder;
 use axum::serve::{Listener, ListenerExt};
-use baton_api::{App, Parts};
+use baton_api::{App, Parts, Watches};
 use baton_engine::ViewWriter;
 use baton_engine::registry::Registry;
 use baton_kafka::{Ports, Runtime, RuntimeHandle, StartError};
@@ -37,22 +39,25 @@ const LAST_SPANS_END: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// Why it could not start, or did not end in order.
-pub fn run(config: Config) -> Result<(), Error> {
-    telemetry::abort_on_panic();
+pub fn run(config: Config, dev: Option<Dev>) -> Result<(), Error> {
+    telemetry::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("baton-http")
         .enable_all()
         .build()
         .map_err(|e| Error(format!("the threads for HTTP can't be started: {e}")))?;
-    let result = runtime.block_on(serve(config));
+    let result = runtime.block_on(serve(config, dev));
     // What still blocks (a query, a broker that does not answer) must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
 }
 
-async fn serve(config: Config) -> Result<(), Error> {
+async fn serve(config: Config, dev: Option<Dev>) -> Result<(), Error> {
     let stop = stop_signal()?;
+    if let Some(folder) = &config.bindings {
+        bindings::check(folder)?;
+    }
     let settings = baton_store::Settings {
         retention_ms: config.kafka.closed_kept_ms,
         ..baton_store::Settings::default()
@@ -73,6 +78,11 @@ async fn serve(config: Config) -> Result<(), Error> {
     let views = match &recorder {
         Some(recorder) => recorder.listen(views),
         None => views,
+    };
+    let watches = Arc::<Watches>::default();
+    let views = match &dev {
+        Some(dev) => dev.listen(watches.feed(views))?,
+        None => watches.feed(views),
     };
     let registry = Arc::<Registry>::default();
     let started = start_engine(
@@ -100,6 +110,7 @@ async fn serve(config: Config) -> Result<(), Error> {
         views: store.clone(),
         queues: node.clone(),
         cluster: node,
+        watches,
     };
     let settings = baton_api::Settings {
         region: config.region.as_str().into(),
@@ -111,9 +122,54 @@ async fn serve(config: Config) -> Result<(), Error> {
         .map_err(|e| Error(format!("the HTTP client for other nodes: {e}")))?;
     let app = Arc::new(app);
     tracing::info!(http.address = %address, "serving");
+    let extras = Extras {
+        config: config.clone(),
+        app: app.clone(),
+        engine: engine.clone(),
+        stop: stop.clone(),
+    };
+    let extras = tokio::spawn(extras.run(dev));
     let begun = serve_until(&app, &listener, stop, config.shutdown_timeout / HTTP_SHARE).await?;
+    if let Err(error) = extras.await {
+        tracing::error!(%error, "bindings and demo did not end in order");
+    }
     let left = config.shutdown_timeout.saturating_sub(begun.elapsed());
     end(engine, store, recorder, left).await
+}
+
+/// What a node does beside serving: bindings, and what `dev` adds.
+struct Extras {
+    config: Config,
+    app: Arc<App>,
+    engine: RuntimeHandle,
+    stop: watch::Receiver<bool>,
+}
+
+impl Extras {
+    /// Ends when everything of it has, after `stop` says so.
+    async fn run(self, dev: Option<Dev>) {
+        if let Some(dev) = &dev
+            && let Err(error) = dev
+                .begin(&self.config, &self.app, &self.engine, &self.stop)
+                .await
+        {
+            tracing::error!("{error}");
+        }
+        let partitions = self.engine.partitions();
+        let kept = bindings::keep(&self.config, self.app, partitions, self.stop.clone());
+        if let Some(dev) = dev {
+            dev.keep(self.config, self.stop).await;
+        }
+        match kept {
+            Ok(None) => {}
+            Ok(Some(keeper)) => {
+                if let Err(error) = keeper.await {
+                    tracing::error!(%error, "the bindings ended by a panic");
+                }
+            }
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
 }
 
 /// Starts what makes traces, if they are wanted.

@@ -32,13 +32,13 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<(), Error> {
     started.map_err(|e| Error(format!("logging can't be started: {e}")))
 }
 
-/// From now on a panic in any thread is logged and ends the process: what others would go on with is no longer whole,
-/// and another node, or this one restarted, takes over from the log.
-pub fn abort_on_panic() {
+/// From now on panics are in the log. What becomes of one is decided where it happens: a thread of the engine ends the
+/// process, since others would go on with what is no longer whole; a record or file that makes a library panic is caught
+/// by whoever reads it, for else it would end the process again after every restart.
+pub fn log_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        tracing::error!(panic = %info, "a bug: the process ends; what was acknowledged is safe");
+        tracing::error!(panic = %info, "a panic: a bug of Baton, or a record or file that a library can't bear");
         before(info);
-        std::process::abort();
     }));
 }

@@ -76,7 +76,8 @@ impl Reader {
         first::fix_positions(&self.config, &self.binding)?;
         let consumer = BaseConsumer::from_config_and_context(&self.consumer(), Logged("binding"))?;
         let settings = self.config.producer("binding", BINDING_SEND_TIMEOUT_MS);
-        let producer: FutureProducer<Logged> = FutureProducer::from_config_and_context(&settings, Logged("binding"))?;
+        let producer: FutureProducer<Logged> =
+            FutureProducer::from_config_and_context(&settings, Logged("binding"))?;
         consumer.subscribe(&[&self.binding.topic])?;
         while !self.is_stopped() {
             let batch = self.read(&consumer)?;

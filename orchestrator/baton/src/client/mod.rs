@@ -1,0 +1,166 @@
+//! The commands that ask a running node: start, watch, history, list; and send, which asks Kafka.
+//!
+//! Owns: calls of the REST API and how answers are printed. Must not: know more of Baton than docs/http.md says.
+
+mod rest;
+mod send;
+mod watch;
+
+pub use send::send;
+
+use crate::cli::{Asking, ListArguments, StartArguments, WatchArguments};
+use crate::config::Error;
+use crate::lines;
+use rest::{Rest, encoded};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// `baton start`.
+///
+/// # Errors
+/// What the node says.
+pub fn start(arguments: StartArguments) -> Result<ExitCode, Error> {
+    run(async {
+        let rest = Rest::new(&arguments.asking)?;
+        let mut body = json!({"input": input(&arguments.input)?});
+        if let Some(name) = &arguments.name {
+            body["name"] = name.as_str().into();
+        }
+        let path = format!(
+            "/v1/state-machines/{}/executions",
+            encoded(&arguments.machine)
+        );
+        let started = rest.post(&path, &body).await?;
+        let execution = started["executionArn"].as_str().unwrap_or_default();
+        if !arguments.watch {
+            println!("{execution}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        watch::watch(&rest, execution, false).await
+    })
+}
+
+/// `baton watch`.
+///
+/// # Errors
+/// The execution does not exist, or no node answers any more.
+pub fn watch(arguments: WatchArguments) -> Result<ExitCode, Error> {
+    run(async {
+        let rest = Rest::new(&arguments.asking)?;
+        watch::watch(&rest, &arguments.execution, arguments.json).await
+    })
+}
+
+/// `baton history`.
+///
+/// # Errors
+/// What the node says.
+pub fn history(arguments: WatchArguments) -> Result<ExitCode, Error> {
+    run(async {
+        let rest = Rest::new(&arguments.asking)?;
+        let path = format!(
+            "/v1/executions/{}/history?limit=1000",
+            encoded(&arguments.execution)
+        );
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = match &cursor {
+                None => rest.get(&path).await?,
+                Some(cursor) => {
+                    rest.get(&format!("{path}&cursor={}", encoded(cursor)))
+                        .await?
+                }
+            };
+            for event in page["events"].as_array().into_iter().flatten() {
+                println!("{}", history_line(event, arguments.json));
+            }
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return Ok(ExitCode::SUCCESS),
+            }
+        }
+    })
+}
+
+fn history_line(event: &Value, json: bool) -> String {
+    if json {
+        return event.to_string();
+    }
+    let text = |field: &str| event[field].as_str().unwrap_or_default();
+    let change = lines::change(event).unwrap_or_default();
+    let line = format!(
+        "{:>5}  {}  {:28}  {change}",
+        event["id"],
+        text("timestamp"),
+        text("type")
+    );
+    line.trim_end().to_owned()
+}
+
+/// `baton list`.
+///
+/// # Errors
+/// What the node says.
+pub fn list(arguments: ListArguments) -> Result<ExitCode, Error> {
+    run(async {
+        let rest = Rest::new(&arguments.asking)?;
+        let mut path = format!("/v1/executions?limit={}", arguments.limit);
+        for (name, value) in [
+            ("machine", &arguments.machine),
+            ("status", &arguments.status),
+        ] {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", encoded(value)));
+            }
+        }
+        let page = rest.get(&path).await?;
+        for execution in page["executions"].as_array().into_iter().flatten() {
+            let text = |field: &str| execution[field].as_str().unwrap_or_default();
+            let name = lines::short(text("executionArn"));
+            println!("{:9}  {}  {name}", text("status"), text("startDate"));
+        }
+        if page["incomplete"].as_bool() == Some(true) {
+            eprintln!(
+                "baton: not all partitions have a reachable owner: the list lacks their executions"
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// JSON as given, of a file (`@FILE`), or of standard input (`-`).
+fn text_of(given: &str) -> Result<String, Error> {
+    let read = |what: &str, result: std::io::Result<String>| {
+        result.map_err(|e| Error(format!("{what}: {e}")))
+    };
+    match given.strip_prefix('@') {
+        Some(file) => read(file, std::fs::read_to_string(file)),
+        None if given == "-" => read("standard input", std::io::read_to_string(std::io::stdin())),
+        None => Ok(given.to_owned()),
+    }
+}
+
+fn input(given: &str) -> Result<Value, Error> {
+    let text = text_of(given)?;
+    serde_json::from_str(&text).map_err(|e| {
+        Error(format!(
+            "the input is not JSON: {e}; give JSON, @FILE, or - for standard input"
+        ))
+    })
+}
+
+/// Runs one command on a runtime of its own.
+fn run(command: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error(format!("the command can't be run: {e}")))?;
+    runtime.block_on(command)
+}
+
+impl Asking {
+    /// Base URL of the node, without a slash at the end.
+    fn base(&self) -> &str {
+        self.endpoint.trim_end_matches('/')
+    }
+}
