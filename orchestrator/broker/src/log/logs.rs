@@ -48,7 +48,7 @@ pub struct Logs {
     state_config: TopicConfig,
     producer_ids: ProducerIds,
     _flushers: Flushers,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Logs {
@@ -449,8 +449,18 @@ impl Logs {
     }
 }
 
-/// Takes the directory's lock, which the kernel gives back when the process ends in whatever way.
-fn lock(dir: &Path) -> Result<File, OpenError> {
+/// The directory's lock. The kernel gives it back when the process ends in whatever way; dropped, it is given back at
+/// once, even if a process that is just being started still shares the file.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // It ends with the process at the latest.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(dir: &Path) -> Result<Lock, OpenError> {
     let path = dir.join("lock");
     let file = File::options()
         .create(true)
@@ -459,7 +469,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
         .open(&path)
         .map_err(OpenError::io(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
             dir: dir.to_owned(),
         }),

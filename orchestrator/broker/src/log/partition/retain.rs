@@ -92,6 +92,21 @@ impl Partition {
 
     /// Removes segments' files, oldest first, so that a crash leaves no hole.
     fn remove(&self, gone: &[Segment]) {
+        let Some(last) = gone.last() else {
+            return;
+        };
+        // What producers wrote there must be known without it.
+        let is_past = |state: &State| last.base >= state.checkpoint.segment;
+        if is_past(&self.lock()) {
+            self.save_checkpoint();
+        }
+        if is_past(&self.lock()) {
+            tracing::warn!(
+                partition = self.label,
+                "segments not removed for want of a checkpoint; the next start tries again"
+            );
+            return;
+        }
         for segment in gone {
             self.disk.forget(self.uid, Some(segment.base));
             let removed = disk::remove(&segment.log_path(&self.dir))

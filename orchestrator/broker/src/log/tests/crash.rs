@@ -21,6 +21,9 @@ async fn a_batch_torn_at_any_byte_is_cut_off() {
         if kept % 2 == 0 {
             torn.resize(whole.len(), 0);
         }
+        if torn == whole {
+            continue;
+        }
         fs::write(&log, &torn).unwrap();
         let logs = open(dir.path());
         assert_eq!(

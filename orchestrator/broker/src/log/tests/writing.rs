@@ -157,7 +157,8 @@ async fn repeats_of_idempotent_producers_are_answered_as_the_first_time_also_aft
     ));
     let mut logs = Some(logs);
     for is_clean in [false, true, true, false] {
-        let now = logs.insert(reopen(logs.take().unwrap(), is_clean, dir.path()));
+        let before = logs.take().unwrap();
+        let now = logs.insert(reopen(before, is_clean, dir.path()));
         assert_eq!(
             append(now, batch(2)).await.unwrap().base_offset,
             2,
