@@ -146,6 +146,12 @@ pub trait Views: Send + Sync {
 
     /// Executions, newest start first.
     fn list(&self, query: &ListQuery) -> ListPage;
+
+    /// Why the views no longer follow what becomes effective, if so: then what they have is not to be shown, since a
+    /// caller would be told that what was accepted does not exist.
+    fn ended(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 /// What a list shows of an execution.

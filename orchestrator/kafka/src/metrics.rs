@@ -16,6 +16,7 @@ pub struct Counters {
     pub(crate) send_failures: AtomicU64,
     pub(crate) applied: AtomicU64,
     pub(crate) halts: AtomicU64,
+    pub(crate) unusable: AtomicU64,
     pub(crate) open_executions: AtomicU64,
     pub(crate) owned_partitions: AtomicU64,
     pub(crate) measures: Measures,
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub applied: u64,
     /// Partitions that halted.
     pub halts: u64,
+    /// Records of topics that only nodes write which can't be used, and were passed over.
+    pub unusable: u64,
     /// Open executions in memory (gauge).
     pub open_executions: u64,
     /// Partitions owned and folded (gauge).
@@ -66,6 +69,7 @@ impl Counters {
             send_failures: get(&self.send_failures),
             applied: get(&self.applied),
             halts: get(&self.halts),
+            unusable: get(&self.unusable),
             open_executions: get(&self.open_executions),
             owned_partitions: get(&self.owned_partitions),
         }

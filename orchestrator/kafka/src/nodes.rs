@@ -4,36 +4,58 @@
 
 use crate::client::Tail;
 use crate::config::Config;
-use crate::limits::{ANNOUNCE_EVERY, ANNOUNCEMENTS_READ};
+use crate::limits::{ANNOUNCE_EVERY, ANNOUNCEMENT_HOLDS, ANNOUNCEMENTS_READ};
+use crate::metrics::{Counters, add};
 use crate::producer::{Sender, Tag, To};
 use crate::status::SharedStatus;
 use baton_schemas::node::NodeAnnouncement;
 use crossbeam_channel::{Receiver, select, tick};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Message as _, Offset};
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// What nodes have said: for each partition the announcement with the highest epoch.
-#[derive(Default)]
+/// What nodes have said: for each partition the announcement with the highest epoch, as long as it is repeated.
 pub struct Hints {
-    by_partition: RwLock<BTreeMap<i32, NodeAnnouncement>>,
+    /// By partition; `None` where nobody has said anything.
+    by_partition: RwLock<Vec<Option<Hint>>>,
+}
+
+struct Hint {
+    said: NodeAnnouncement,
+    /// When it was heard last.
+    heard: Instant,
 }
 
 impl Hints {
-    /// Takes an announcement, if no higher epoch is known.
-    pub fn learn(&self, announcement: NodeAnnouncement) {
+    /// Nothing is known of any of this many partitions.
+    pub fn new(partitions: i32) -> Self {
+        let none = (0..partitions).map(|_| None).collect();
+        Self {
+            by_partition: RwLock::new(none),
+        }
+    }
+
+    /// Takes an announcement heard at `now`, if no higher epoch has been heard of for a while: anybody may write to the
+    /// topic, and one wrong record must not lead calls astray for ever. `false` if there is no such partition.
+    pub fn learn(&self, announcement: NodeAnnouncement, now: Instant) -> bool {
         let mut known = self
             .by_partition
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if known
-            .get(&announcement.partition)
-            .is_none_or(|k| k.epoch <= announcement.epoch)
-        {
-            known.insert(announcement.partition, announcement);
+        let place = usize::try_from(announcement.partition).ok();
+        let Some(hint) = place.and_then(|place| known.get_mut(place)) else {
+            return false;
+        };
+        let stands =
+            |k: &Hint| k.said.epoch > announcement.epoch && now < k.heard + ANNOUNCEMENT_HOLDS;
+        if !hint.as_ref().is_some_and(stands) {
+            *hint = Some(Hint {
+                said: announcement,
+                heard: now,
+            });
         }
+        true
     }
 
     /// The owner's URL, as far as anybody has said.
@@ -41,8 +63,9 @@ impl Hints {
         self.by_partition
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&partition)
-            .map(|a| a.url.clone())
+            .get(usize::try_from(partition).ok()?)?
+            .as_ref()
+            .map(|hint| hint.said.url.clone())
     }
 }
 
@@ -63,6 +86,7 @@ pub struct Nodes {
     effects: Sender,
     status: SharedStatus,
     hints: Arc<Hints>,
+    counters: Arc<Counters>,
 }
 
 impl Nodes {
@@ -72,6 +96,7 @@ impl Nodes {
         effects: Sender,
         status: SharedStatus,
         hints: Arc<Hints>,
+        counters: Arc<Counters>,
     ) -> KafkaResult<Self> {
         let topic = config.topics().nodes;
         let settings = config.consumer("nodes", "read_uncommitted", "latest");
@@ -84,6 +109,7 @@ impl Nodes {
             effects,
             status,
             hints,
+            counters,
         })
     }
 
@@ -128,16 +154,26 @@ impl Nodes {
                 None,
                 Tag::Internal { id: 0 },
             );
-            self.hints.learn(announcement);
+            self.hints.learn(announcement, Instant::now());
         }
     }
 
     fn learn(&self) {
         while let Some(message) = self.tail.next() {
-            match serde_json::from_slice(message.payload().unwrap_or_default()) {
-                Ok(announcement) => self.hints.learn(announcement),
-                Err(e) => tracing::debug!(error = %e, "an announcement can't be read"),
-            }
+            let said = serde_json::from_slice(message.payload().unwrap_or_default());
+            let learnt = said.map(|announcement| self.hints.learn(announcement, Instant::now()));
+            let reason = match learnt {
+                Ok(true) => continue,
+                Ok(false) => "it names a partition that there is not".to_owned(),
+                Err(e) => e.to_string(),
+            };
+            add(&self.counters.unusable, 1);
+            tracing::warn!(
+                topic = &*self.topic,
+                nodes.offset = message.offset(),
+                reason,
+                "an announcement can't be used and is passed over"
+            );
         }
     }
 }
@@ -165,12 +201,31 @@ mod tests {
 
     #[test]
     fn the_highest_epoch_wins_in_whatever_order_it_comes() {
-        let hints = Hints::default();
-        hints.learn(said(0, 7, "http://b"));
-        hints.learn(said(0, 3, "http://a"));
+        let (hints, now) = (Hints::new(2), Instant::now());
+        assert!(hints.learn(said(0, 7, "http://b"), now));
+        assert!(hints.learn(said(0, 3, "http://a"), now));
         assert_eq!(hints.url(0).as_deref(), Some("http://b"));
-        hints.learn(said(0, 9, "http://a"));
+        hints.learn(said(0, 9, "http://a"), now);
         assert_eq!(hints.url(0).as_deref(), Some("http://a"));
         assert_eq!(hints.url(1), None);
+    }
+
+    #[test]
+    fn an_epoch_that_nobody_repeats_is_forgotten() {
+        let (hints, now) = (Hints::new(1), Instant::now());
+        hints.learn(said(0, i64::MAX, "http://nobody"), now);
+        hints.learn(said(0, 7, "http://owner"), now + ANNOUNCEMENT_HOLDS / 2);
+        assert_eq!(hints.url(0).as_deref(), Some("http://nobody"));
+        hints.learn(said(0, 7, "http://owner"), now + ANNOUNCEMENT_HOLDS);
+        assert_eq!(hints.url(0).as_deref(), Some("http://owner"));
+    }
+
+    #[test]
+    fn a_partition_that_there_is_not_is_refused() {
+        let (hints, now) = (Hints::new(2), Instant::now());
+        for partition in [-1, 2, i32::MAX] {
+            assert!(!hints.learn(said(partition, 1, "http://a"), now));
+            assert_eq!(hints.url(partition), None);
+        }
     }
 }

@@ -6,6 +6,7 @@
 use crate::client::Tail;
 use crate::config::Config;
 use crate::limits::{POLL_EVERY, REGISTRY_TIMEOUT, RETRY_EVERY};
+use crate::metrics::{Counters, add};
 use crate::producer::{Sender, Tag, To};
 use crate::topics::Admin;
 use baton_engine::registry::{Folded, Registry, RegistryError};
@@ -56,6 +57,7 @@ pub struct RegistryIo {
     requests: Receiver<Request>,
     effects: Sender,
     admin: Arc<Admin>,
+    counters: Arc<Counters>,
     /// The next offset to fold.
     next: i64,
     /// Writes that are not read back yet, by attempt.
@@ -72,6 +74,7 @@ impl RegistryIo {
         requests: Receiver<Request>,
         effects: Sender,
         admin: Arc<Admin>,
+        counters: Arc<Counters>,
     ) -> KafkaResult<Self> {
         let topic = config.topics().registry;
         let settings = config.consumer("registry", "read_uncommitted", "error");
@@ -85,6 +88,7 @@ impl RegistryIo {
             requests,
             effects,
             admin,
+            counters,
             next: 0,
             puts,
             reads,
@@ -197,7 +201,9 @@ impl RegistryIo {
             let (offset, value) = (message.offset(), message.payload().unwrap_or_default());
             let folded = self.registry.fold(offset, value);
             self.next = offset + 1;
-            if self.puts.is_empty() && !matches!(folded, Folded::Unreadable(_)) {
+            let unusable = matches!(folded, Folded::Unreadable(_));
+            add(&self.counters.unusable, u64::from(unusable));
+            if self.puts.is_empty() && !unusable {
                 continue;
             }
             let entry = serde_json::from_slice::<RegistryEntry>(value).ok();

@@ -127,18 +127,17 @@ impl Runtime {
         admin.ensure(&[registry_spec(&config)])?;
 
         let inbox = Arc::new(Inbox::default());
-        let slots = [
-            Slot::new(&config, Kind::History, inbox.clone())?,
-            Slot::new(&config, Kind::Effects, inbox.clone())?,
-        ];
+        let producer = Slot::new(&config, inbox.clone())?;
+        let counters = Arc::<Counters>::default();
         let mut threads = Vec::new();
         let (to_registry, requests) = bounded(REGISTRY_REQUESTS_MAX);
         let io = RegistryIo::new(
             &config,
             ports.registry.clone(),
             requests,
-            slots[1].sender(SEND_WAIT_MAX),
+            producer.sender(Kind::Effects, SEND_WAIT_MAX),
             admin.clone(),
+            counters.clone(),
         )?;
         threads.push(spawn("registry", move || io.run())?);
         let partitions = agree_on_partitions(&config, &admin, &ports.registry, &to_registry)?;
@@ -149,9 +148,10 @@ impl Runtime {
             config,
             admin,
             inbox,
-            slots,
+            producer,
             to_registry,
             partitions,
+            counters,
         };
         parts.start(ports, threads)
     }
@@ -162,9 +162,10 @@ struct Assembly {
     config: Config,
     admin: Arc<Admin>,
     inbox: Arc<Inbox>,
-    slots: [Arc<Slot>; 2],
+    producer: Arc<Slot>,
     to_registry: Sender<Request>,
     partitions: i32,
+    counters: Arc<Counters>,
 }
 
 impl Assembly {
@@ -177,15 +178,13 @@ impl Assembly {
             config,
             admin,
             inbox,
-            slots,
+            producer,
             to_registry,
             partitions,
+            counters,
         } = self;
-        let (status, hints, counters) = (
-            SharedStatus::default(),
-            Arc::<Hints>::default(),
-            Arc::<Counters>::default(),
-        );
+        let status = SharedStatus::default();
+        let hints = Arc::new(Hints::new(partitions));
 
         let mut readers = Vec::new();
         for topic in TOPICS {
@@ -213,7 +212,7 @@ impl Assembly {
         let chores = Chores {
             history: config.topics().history,
             admin: admin.clone(),
-            effects: slots[1].sender(SEND_WAIT_MAX),
+            effects: producer.sender(Kind::Effects, SEND_WAIT_MAX),
             jobs,
             inbox: inbox.clone(),
             views: ports.queries,
@@ -221,16 +220,17 @@ impl Assembly {
         };
         threads.push(spawn("chores", move || chores.run())?);
         let (to_rejects, jobs) = bounded(MAILBOX_MAX);
-        let effects = slots[1].sender(SEND_WAIT_MAX);
+        let effects = producer.sender(Kind::Effects, SEND_WAIT_MAX);
         let rejects = Rejects::new(&config, admin.clone(), effects, jobs, inbox.clone())?;
         threads.push(spawn("rejects", move || rejects.run())?);
         let (to_nodes, nudges) = bounded(MAILBOX_MAX);
         let nodes = Nodes::new(
             &config,
             nudges,
-            slots[1].sender(Duration::ZERO),
+            producer.sender(Kind::Effects, Duration::ZERO),
             status.clone(),
             hints.clone(),
+            counters.clone(),
         )?;
         threads.push(spawn("nodes", move || nodes.run())?);
 
@@ -247,9 +247,9 @@ impl Assembly {
         let (to_member, commands) = bounded(MAILBOX_MAX);
         let ways = Ways {
             inbox: inbox.clone(),
-            history: slots[0].sender(APPEND_WAIT_MAX),
-            effects: slots[1].sender(Duration::ZERO),
-            slots: slots.clone(),
+            history: producer.sender(Kind::History, APPEND_WAIT_MAX),
+            effects: producer.sender(Kind::Effects, Duration::ZERO),
+            producer: producer.clone(),
             readers: readers.clone().map(Mailbox::new),
             histories: Mailbox::new(histories.clone()),
             asker: Mailbox::new(to_asker.clone()),
@@ -299,7 +299,7 @@ impl Assembly {
             counters,
             hints,
             admin,
-            slots,
+            producer,
             registry,
             stops,
             threads,

@@ -8,7 +8,7 @@ use crate::world::{Caller, World};
 use baton_engine::{Change, Input};
 use baton_machine::Execution;
 use baton_schemas::Payload;
-use baton_schemas::history::HistoryRecord;
+use baton_schemas::history::{Event, EventKind, HistoryRecord};
 use baton_schemas::partition::partition_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -363,6 +363,11 @@ fn check_replay(w: &mut World, p: usize) {
     }
 }
 
+/// Heartbeats are in the history alone: after a claim none of those before it matters (R11).
+fn is_kept(event: &Event) -> bool {
+    !matches!(event.kind, EventKind::HeartbeatRecorded { .. })
+}
+
 /// What the owner's views say of an execution is what the history says.
 fn check_views(w: &mut World, p: usize) {
     let mut events: BTreeMap<Arc<str>, usize> = BTreeMap::new();
@@ -372,7 +377,8 @@ fn check_views(w: &mut World, p: usize) {
                 execution, json, ..
             } => {
                 if let Ok(HistoryRecord::Transition(t)) = HistoryRecord::from_json(json) {
-                    *events.entry(execution.clone()).or_default() += t.events.len();
+                    let kept = t.events.iter().filter(|e| is_kept(e)).count();
+                    *events.entry(execution.clone()).or_default() += kept;
                 }
             }
             Change::Restated {
@@ -385,7 +391,11 @@ fn check_views(w: &mut World, p: usize) {
                 {
                     events.insert(
                         execution.clone(),
-                        transitions.iter().map(|s| s.events.len()).sum(),
+                        transitions
+                            .iter()
+                            .flat_map(|s| &s.events)
+                            .filter(|e| is_kept(e))
+                            .count(),
                     );
                 }
             }
@@ -398,7 +408,9 @@ fn check_views(w: &mut World, p: usize) {
             .fold
             .executions
             .get(arn)
-            .map_or(0, |seen| seen.events.len());
+            .map_or(0, |seen| {
+                seen.events.iter().filter(|(_, e)| is_kept(e)).count()
+            });
         if *count != expected {
             broken = Some(format!(
                 "{arn}: the views have {count} events, the history {expected}"

@@ -142,3 +142,64 @@ async fn a_call_for_another_nodes_partition_is_never_passed_on_twice() {
         (421, "NotOwner")
     );
 }
+
+/// The owner's first answer is lost, though the call was recorded; to the second it says `refused`.
+fn lose_the_first_answer(owner: &World, refused: CallError) {
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    owner.calls.answer_with(move |_| {
+        let first = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        Err(if first {
+            CallError::InDoubt { partition: 0 }
+        } else {
+            refused.clone()
+        })
+    });
+}
+
+#[tokio::test]
+async fn a_start_whose_answer_was_lost_is_recognised_though_it_has_closed() {
+    for (input, status) in [(r#"{"a": 1}"#, 200), (r#"{"other":1}"#, 400)] {
+        let (other, owner) = two().await;
+        owner.closed(EXECUTION, STARTED_MS);
+        lose_the_first_answer(&owner, CallError::ExecutionAlreadyExists(EXECUTION.into()));
+        let start = json!({"stateMachineArn": MACHINE, "name": "e", "input": input});
+        let answer = other.aws("StartExecution", start).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        assert_eq!(owner.calls.asked.lock().unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_completion_whose_answer_was_lost_is_recognised_in_the_history() {
+    let token = baton_schemas::TaskToken::new(&Arc::from(EXECUTION), 5);
+    let task = json!({"v": 1, "r": {"transition": {
+    "epoch": 0, "seq": 9, "cause": {"completions": 1}, "now": STARTED_MS, "execution": EXECUTION, "events": [
+        {"id": 5, "prev": 4, "e": {"TaskScheduled": {"resource": {"kind": "baton", "name": "task.t"}, "queue": "t"}}, "data": {}},
+        {"id": 6, "prev": 5, "e": {"TaskStarted": {"kind": "baton", "name": "task.t"}}},
+        {"id": 7, "prev": 6, "e": {"TaskSucceeded": {"kind": "baton", "name": "task.t"}}, "data": {"done":true}},
+    ]}}});
+    for (output, status) in [(r#"{"done":true}"#, 200), (r#"{"done":false}"#, 400)] {
+        let (other, owner) = two().await;
+        owner.closed(EXECUTION, STARTED_MS);
+        let mut executions = owner.views.executions.lock().unwrap();
+        let (_, records) = executions.get_mut(EXECUTION).unwrap();
+        records.push(task.to_string().into());
+        drop(executions);
+        lose_the_first_answer(&owner, CallError::TaskTimedOut);
+        let body = json!({"taskToken": token.as_str(), "output": output});
+        let answer = other.aws("SendTaskSuccess", body).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_without_doubt_is_believed() {
+    let (other, owner) = two().await;
+    owner.closed(EXECUTION, STARTED_MS);
+    owner
+        .calls
+        .answer_with(|_| Err(CallError::ExecutionAlreadyExists(EXECUTION.into())));
+    let start = json!({"stateMachineArn": MACHINE, "name": "e", "input": r#"{"a": 1}"#});
+    let answer = other.aws("StartExecution", start).await;
+    assert_eq!(answer.header("x-amzn-errortype"), "ExecutionAlreadyExists");
+}

@@ -58,6 +58,8 @@ pub struct Owner {
     now_ms: i64,
     /// The clock as given, for pauses and intervals.
     clock_ms: i64,
+    /// When it was ticked last: the next tick counts from there, since inputs may never pause.
+    ticked_ms: i64,
     /// Tasks completed since somebody asked: queue, and how long after they were scheduled, milliseconds. For figures
     /// alone; past [`crate::limits::TASK_TIMES_MAX`] nothing is noted.
     task_times: Vec<(Arc<str>, i64)>,
@@ -76,6 +78,7 @@ impl Owner {
             claims: 0,
             now_ms: 0,
             clock_ms: 0,
+            ticked_ms: 0,
             task_times: Vec::new(),
         }
     }
@@ -118,7 +121,10 @@ impl Owner {
             Input::Sent { id, result } => self.on_sent(id, result, out),
             Input::RegistryRead => self.on_registry_read(out),
             Input::Ownership { ours } => self.on_ownership(ours, out),
-            Input::Tick => self.on_tick(out),
+            Input::Tick => {
+                self.ticked_ms = now_ms;
+                self.on_tick(out);
+            }
         }
     }
 

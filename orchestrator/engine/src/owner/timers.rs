@@ -36,7 +36,8 @@ impl Owner {
     }
 
     pub(super) fn next_tick(&self) -> Option<i64> {
-        let soon_ms = self.clock_ms + TICK_MAX_MS;
+        // A clock that was set back must not put the next tick off.
+        let soon_ms = self.ticked_ms.min(self.clock_ms) + TICK_MAX_MS;
         match self.phase {
             Phase::Idle | Phase::Halted => None,
             Phase::Pausing { until_ms } => Some(until_ms),

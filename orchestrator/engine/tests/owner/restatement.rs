@@ -215,3 +215,27 @@ fn an_execution_too_large_for_one_record_is_stated_in_parts() {
         Some("ExecutionSucceeded")
     );
 }
+
+#[test]
+fn work_that_never_pauses_does_not_put_a_restatement_off() {
+    let mut p = Partition::ready_with(|settings| settings.restate_every_records = EVERY);
+    for n in 0..50 {
+        p.now_ms += 100;
+        let arn = execution(WAIT, OURS, n);
+        p.ask(start_call(WAIT, &arn, "1"))
+            .expect("the name is free");
+        p.ask(stop_call(&arn)).expect("it runs");
+        // As the driver does: a tick when one is wanted, and not otherwise.
+        if p.owner.next_tick_ms().is_some_and(|at| at <= p.now_ms) {
+            p.tell(Input::Tick);
+            p.settle();
+        }
+    }
+    let stated = p.log.iter().flatten().any(|json| {
+        matches!(
+            HistoryRecord::from_json(json),
+            Ok(HistoryRecord::Restatement { .. })
+        )
+    });
+    assert!(stated, "the history would grow without bound");
+}
