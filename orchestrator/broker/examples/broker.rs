@@ -1,9 +1,10 @@
 //! Runs the broker alone: `cargo run --release -p baton-broker --example broker -- DIR ADDRESS [--no-fsync]`.
 //!
-//! It says on its first line where it listens (port 0 takes a free one), and ends when its input ends or on Ctrl-C.
+//! It says on its first line where it listens (port 0 takes a free one), and ends on SIGTERM or Ctrl-C.
 
 use baton_broker::server::{Settings, User, serve};
 use std::time::Duration;
+use tokio::signal::unix::SignalKind;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,14 +40,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     settings.listen = address.parse()?;
     let broker = serve(settings).await?;
     println!("listening on {}", broker.address);
-    let (ends, ended) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        // What is read does not matter, only that it ends.
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        let _ = ends.send(());
-    });
+    let mut terminated = tokio::signal::unix::signal(SignalKind::terminate())?;
     tokio::select! {
-        _ = ended => {}
+        _ = terminated.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     broker.shutdown().await;

@@ -73,11 +73,8 @@ async fn create_one(
         let why = format!("every new replica must be on broker {}", NODE_ID.0);
         return Err(refused(ResponseError::InvalidReplicaAssignment, why));
     }
-    if validate_only {
-        return Ok(());
-    }
     let (logs, name) = (broker.logs.clone(), topic.name.to_string());
-    off_thread(move || logs.add_partitions(&name, total))
+    off_thread(move || logs.add_partitions(&name, total, validate_only))
         .await
         .map_err(|error| explain(&error))
 }

@@ -18,7 +18,7 @@ mod sasl;
 mod settings;
 
 pub(crate) use broker::{Broker, NODE_ID, Peer};
-pub(crate) use guard::{decode, decode_prefix};
+pub(crate) use guard::decode;
 pub use settings::{ServeError, Settings, User};
 
 use std::net::SocketAddr;
