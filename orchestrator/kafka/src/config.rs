@@ -301,7 +301,10 @@ impl Config {
                 "queue.buffering.max.messages",
                 crate::limits::PRODUCER_QUEUE_MAX.to_string(),
             )
-            .set("queue.buffering.max.kbytes", "1048576")
+            .set(
+                "queue.buffering.max.kbytes",
+                (crate::limits::PRODUCER_QUEUE_BYTES_MAX / 1024).to_string(),
+            )
             .set("message.timeout.ms", timeout_ms.to_string())
             .set("retry.backoff.ms", "20")
             .set("retry.backoff.max.ms", "500")

@@ -30,7 +30,7 @@ pub(crate) struct Inner {
     pub counters: Arc<Counters>,
     pub hints: Arc<Hints>,
     pub admin: Arc<Admin>,
-    pub slots: [Arc<Slot>; 2],
+    pub producer: Arc<Slot>,
     pub registry: Sender<Request>,
     pub stops: Stops,
     pub threads: Mutex<Vec<JoinHandle<()>>>,
@@ -71,7 +71,7 @@ impl RuntimeHandle {
     /// Whether this node can serve what it owns.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let usable = self.inner.slots.iter().all(|slot| slot.is_usable());
+        let usable = self.inner.producer.is_usable();
         self.inner.status.get().readiness(usable)
     }
 
@@ -84,7 +84,7 @@ impl RuntimeHandle {
     /// Waits until the node stands as `wanted`, up to `timeout`; says whether it does.
     #[must_use]
     pub fn wait_until(&self, timeout: Duration, wanted: impl Fn(&Readiness) -> bool) -> bool {
-        let usable = || self.inner.slots.iter().all(|slot| slot.is_usable());
+        let usable = || self.inner.producer.is_usable();
         self.inner
             .status
             .wait(timeout, |state| wanted(&state.readiness(usable())))

@@ -33,9 +33,13 @@ pub const HISTORY_PART_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const APPEND_WAIT_MAX: Duration = Duration::from_millis(100);
 /// Longest wait for room in the producer's queue of what threads other than the driver send on their own account.
 pub const SEND_WAIT_MAX: Duration = Duration::from_secs(5);
-/// Most messages in a producer's queue; past it effects wait in the driver, bounded by
-/// [`baton_engine::limits::OUTBOX_MAX`] a partition.
+/// Most messages in the producer's queue.
 pub const PRODUCER_QUEUE_MAX: usize = 1_000_000;
+/// Most memory of the producer's queue.
+pub const PRODUCER_QUEUE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Most memory of effects in the producer's queue; past it they wait in the driver, bounded by
+/// [`baton_engine::limits::OUTBOX_MAX`] a partition, and the rest of the queue is the history's.
+pub const EFFECTS_BYTES_MAX: usize = PRODUCER_QUEUE_BYTES_MAX / 2;
 /// Room in the history topic for what Kafka adds to a record of [`baton_engine::limits::RECORD_BYTES_MAX`].
 pub const RECORD_OVERHEAD_BYTES: usize = 64 * 1024;
 /// Most partitions N: a partition number and an id travel together through the producer in 64 bits.

@@ -37,7 +37,7 @@ pub struct Ways {
     pub inbox: Arc<Inbox>,
     pub history: Sender,
     pub effects: Sender,
-    pub slots: [Arc<Slot>; 2],
+    pub producer: Arc<Slot>,
     pub readers: [Mailbox<reader::Command>; 2],
     pub histories: Mailbox<history_reader::Job>,
     pub asker: Mailbox<asker::Job>,
@@ -461,8 +461,7 @@ impl Performer {
                 "the node is stopping; whether the call was taken is not known: ask again",
             )));
         }
-        self.ways.slots.iter().for_each(|slot| slot.stop_waiting());
+        self.ways.producer.stop_waiting();
         self.ways.history.flush(FLUSH_TIMEOUT);
-        self.ways.effects.flush(FLUSH_TIMEOUT);
     }
 }

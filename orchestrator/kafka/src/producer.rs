@@ -1,11 +1,16 @@
 //! Appending to the history and sending effects.
 //!
-//! Owns: the two producers, what travels with a record through them, and what a delivery report means: effective,
-//! refused for good, or to be sent again. Delivery callbacks do no more than push to the inbox.
+//! Owns: the producer, what travels with a record through it, and what a delivery report means: effective, refused for
+//! good, or to be sent again. Delivery callbacks do no more than push to the inbox.
+//!
+//! There is one producer for both kinds of records. It has one request under way for each broker, so whatever is sent
+//! meanwhile gathers into the next; a second producer halves those batches, and a batch costs the broker far more than a
+//! record does (docs/benchmarks.md).
 
 use crate::client;
 use crate::config::Config;
 use crate::inbox::Inbox;
+use crate::limits::{EFFECTS_BYTES_MAX, RECORD_OVERHEAD_BYTES};
 use baton_schemas::record::Outgoing;
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -14,11 +19,11 @@ use rdkafka::message::{
     BorrowedMessage, DeliveryResult, Header, Message, OwnedHeaders, OwnedMessage, Timestamp,
 };
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Which producer a report comes from.
+/// What a record is sent as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Appends to the history.
@@ -36,11 +41,12 @@ pub enum Tag {
     Internal { id: u64 },
 }
 
-const INTERNAL: u64 = 0xffff;
+const INTERNAL: u64 = 0x7fff;
 const ID_BITS: u32 = 48;
+const HISTORY_BIT: u32 = 63;
 
 impl Tag {
-    fn pack(self) -> usize {
+    fn pack(self, kind: Kind) -> usize {
         let (high, id) = match self {
             Self::Owner { partition, id } => (partition as u64, id),
             Self::Internal { id } => (INTERNAL, id),
@@ -49,19 +55,24 @@ impl Tag {
             high <= INTERNAL && id < 1 << ID_BITS,
             "ids and partitions fit the tag"
         );
-        (high << ID_BITS | id) as usize
+        (u64::from(kind == Kind::History) << HISTORY_BIT | high << ID_BITS | id) as usize
     }
 
-    fn unpack(packed: usize) -> Self {
+    fn unpack(packed: usize) -> (Kind, Self) {
         let packed = packed as u64;
+        let kind = match packed >> HISTORY_BIT {
+            0 => Kind::Effects,
+            _ => Kind::History,
+        };
         let id = packed & ((1 << ID_BITS) - 1);
-        match packed >> ID_BITS {
+        let tag = match packed >> ID_BITS & INTERNAL {
             INTERNAL => Self::Internal { id },
             partition => Self::Owner {
                 partition: partition as i32,
                 id,
             },
-        }
+        };
+        (kind, tag)
     }
 }
 
@@ -86,17 +97,18 @@ pub enum Outcome {
 
 /// Turns delivery reports into messages for the driver.
 pub struct Context {
-    kind: Kind,
     inbox: Arc<Inbox>,
+    /// Bytes of effects that the client holds.
+    effects_bytes: Arc<AtomicUsize>,
 }
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(self.kind.role(), level, facility, message);
+        client::log(ROLE, level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        client::log_error(self.kind.role(), &error, reason);
+        client::log_error(ROLE, &error, reason);
     }
 }
 
@@ -104,22 +116,25 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, packed: usize) {
-        let tag = Tag::unpack(packed);
+        let (kind, tag) = Tag::unpack(packed);
+        if kind == Kind::Effects {
+            let message = match result {
+                Ok(message) | Err((_, message)) => message,
+            };
+            let bytes = weight(message.key(), message.payload());
+            self.effects_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
         if tag == (Tag::Internal { id: 0 }) {
             return;
         }
         let outcome = match result {
             Ok(message) => acknowledged(message),
-            Err((error, message)) if self.kind == Kind::Effects && !is_permanent(error) => {
+            Err((error, message)) if kind == Kind::Effects && !is_permanent(error) => {
                 Outcome::Again(Box::new(message.detach()))
             }
             Err((error, _)) => Outcome::Failed(error.to_string()),
         };
-        self.inbox.push_delivery(Delivery {
-            kind: self.kind,
-            tag,
-            outcome,
-        });
+        self.inbox.push_delivery(Delivery { kind, tag, outcome });
     }
 }
 
@@ -159,23 +174,23 @@ fn is_full(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }
 
-impl Kind {
-    fn role(self) -> &'static str {
-        match self {
-            Self::History => "history",
-            Self::Effects => "effects",
-        }
-    }
+/// What a record of that size takes in the client, bytes.
+fn weight(key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
+    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + RECORD_OVERHEAD_BYTES
 }
+
+/// The client's name in logs.
+const ROLE: &str = "producer";
 
 type Native = ThreadedProducer<Context>;
 /// A record before the client has taken it.
 type Unsent<'a> = BaseRecord<'a, [u8], [u8], usize>;
 
-/// Makes producers of one kind and replaces one that has failed for good. Shared by the threads that send.
+/// Makes the producer and replaces one that has failed for good. Shared by the threads that send.
 pub struct Slot {
     config: Config,
-    kind: Kind,
+    /// Bytes of effects that the client holds: bounded, so that effects nobody takes leave room for the history.
+    effects_bytes: Arc<AtomicUsize>,
     inbox: Arc<Inbox>,
     current: Mutex<Arc<Native>>,
     stopping: AtomicBool,
@@ -183,11 +198,12 @@ pub struct Slot {
 
 impl Slot {
     /// Makes the first producer.
-    pub fn new(config: &Config, kind: Kind, inbox: Arc<Inbox>) -> KafkaResult<Arc<Self>> {
-        let current = Mutex::new(Arc::new(make(config, kind, &inbox)?));
+    pub fn new(config: &Config, inbox: Arc<Inbox>) -> KafkaResult<Arc<Self>> {
+        let effects_bytes = Arc::default();
+        let current = Mutex::new(Arc::new(make(config, &inbox, &effects_bytes)?));
         Ok(Arc::new(Self {
             config: config.clone(),
-            kind,
+            effects_bytes,
             inbox,
             current,
             stopping: AtomicBool::new(false),
@@ -195,8 +211,9 @@ impl Slot {
     }
 
     /// A sender for one thread, each of whose records may wait for room in the queue for so long.
-    pub fn sender(self: &Arc<Self>, patience: Duration) -> Sender {
+    pub fn sender(self: &Arc<Self>, kind: Kind, patience: Duration) -> Sender {
         Sender {
+            kind,
             native: self.lock().clone(),
             slot: self.clone(),
             patience,
@@ -222,11 +239,11 @@ impl Slot {
                 .fatal_error()
                 .map_or_else(String::new, |(_, reason)| reason);
             tracing::warn!(
-                kafka.client = self.kind.role(),
+                kafka.client = ROLE,
                 reason,
                 "the producer failed for good: making a new one"
             );
-            *current = Arc::new(make(&self.config, self.kind, &self.inbox)?);
+            *current = Arc::new(make(&self.config, &self.inbox, &self.effects_bytes)?);
         }
         Ok(current.clone())
     }
@@ -236,21 +253,23 @@ impl Slot {
     }
 }
 
-fn make(config: &Config, kind: Kind, inbox: &Arc<Inbox>) -> KafkaResult<Native> {
-    let timeout_ms = if kind == Kind::History {
-        config.append_timeout_ms
-    } else {
-        0
-    };
+/// An effect that times out is sent again by the driver, so the append's timeout serves both.
+fn make(
+    config: &Config,
+    inbox: &Arc<Inbox>,
+    effects_bytes: &Arc<AtomicUsize>,
+) -> KafkaResult<Native> {
     let context = Context {
-        kind,
         inbox: inbox.clone(),
+        effects_bytes: effects_bytes.clone(),
     };
-    ThreadedProducer::from_config_and_context(&config.producer(kind.role(), timeout_ms), context)
+    let client = config.producer(ROLE, config.append_timeout_ms);
+    ThreadedProducer::from_config_and_context(&client, context)
 }
 
 /// Sends records from one thread.
 pub struct Sender {
+    kind: Kind,
     native: Arc<Native>,
     slot: Arc<Slot>,
     /// How long one record may wait for room in the queue.
@@ -282,7 +301,7 @@ impl Sender {
             key,
             timestamp: None,
             headers,
-            delivery_opaque: tag.pack(),
+            delivery_opaque: tag.pack(self.kind),
         };
         if let Err((error, record)) = self.enqueue(record) {
             self.not_sent(&error, record, tag);
@@ -318,7 +337,7 @@ impl Sender {
             key: message.key(),
             timestamp: None,
             headers: message.headers().cloned(),
-            delivery_opaque: tag.pack(),
+            delivery_opaque: tag.pack(self.kind),
         };
         match self.enqueue(record) {
             Ok(()) => true,
@@ -333,7 +352,7 @@ impl Sender {
     /// Waits until everything is acknowledged, or for `timeout`.
     pub fn flush(&self, timeout: Duration) {
         if let Err(e) = self.native.flush(timeout) {
-            tracing::warn!(kafka.client = self.slot.kind.role(), kafka.error = %e, "not everything could be sent");
+            tracing::warn!(kafka.client = ROLE, kafka.error = %e, "not everything could be sent");
         }
     }
 
@@ -344,8 +363,9 @@ impl Sender {
     fn enqueue<'a>(&mut self, mut record: Unsent<'a>) -> Result<(), (KafkaError, Unsent<'a>)> {
         let mut renewed = false;
         let mut give_up = None;
+        let bytes = weight(record.key, record.payload);
         loop {
-            match self.native.send(record) {
+            match self.give(record, bytes) {
                 Ok(()) => return Ok(()),
                 Err((error, back)) if is_full(&error) => {
                     let give_up = give_up.get_or_insert_with(|| Instant::now() + self.patience);
@@ -368,11 +388,34 @@ impl Sender {
         }
     }
 
+    /// Hands a record to the client; effects only while those before it leave room.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the record is given back, as the client does"
+    )]
+    fn give<'a>(&self, record: Unsent<'a>, bytes: usize) -> Result<(), (KafkaError, Unsent<'a>)> {
+        if self.kind == Kind::History {
+            return self.native.send(record);
+        }
+        let held = &self.slot.effects_bytes;
+        if held.load(Ordering::Relaxed) >= EFFECTS_BYTES_MAX {
+            let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+            return Err((full, record));
+        }
+        // Counted before it is sent: its report may come at once.
+        held.fetch_add(bytes, Ordering::Relaxed);
+        let given = self.native.send(record);
+        if given.is_err() {
+            held.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        given
+    }
+
     fn not_sent(&self, error: &KafkaError, record: Unsent<'_>, tag: Tag) {
         if tag == (Tag::Internal { id: 0 }) {
             return;
         }
-        let outcome = if self.slot.kind == Kind::Effects && !is_permanent(error) {
+        let outcome = if self.kind == Kind::Effects && !is_permanent(error) {
             Outcome::Again(Box::new(OwnedMessage::new(
                 record.payload.map(<[u8]>::to_vec),
                 record.key.map(<[u8]>::to_vec),
@@ -386,7 +429,7 @@ impl Sender {
             Outcome::Failed(error.to_string())
         };
         self.slot.inbox.push_delivery(Delivery {
-            kind: self.slot.kind,
+            kind: self.kind,
             tag,
             outcome,
         });
@@ -410,7 +453,9 @@ mod tests {
             },
             Tag::Internal { id: 7 },
         ] {
-            assert_eq!(Tag::unpack(tag.pack()), tag);
+            for kind in [Kind::History, Kind::Effects] {
+                assert_eq!(Tag::unpack(tag.pack(kind)), (kind, tag));
+            }
         }
     }
 
@@ -421,8 +466,8 @@ mod tests {
         let one = ("queue.buffering.max.messages".to_owned(), "1".to_owned());
         config.kafka.extend([one]);
         let inbox = Arc::new(Inbox::default());
-        let slot = Slot::new(&config, Kind::Effects, inbox.clone()).expect("a client");
-        let mut sender = slot.sender(Duration::ZERO);
+        let slot = Slot::new(&config, inbox.clone()).expect("a client");
+        let mut sender = slot.sender(Kind::Effects, Duration::ZERO);
         let to = To {
             topic: "t",
             partition: Some(0),

@@ -19,12 +19,16 @@ fn config(arguments: &Arguments) -> ClientConfig {
     config
 }
 
-/// A producer that sends at once and batches what gathers meanwhile.
+/// A producer that sends at once and batches what gathers meanwhile; one that keeps many executions in flight gathers for
+/// a moment, as any client would that has many to start.
 pub fn producer(arguments: &Arguments) -> KafkaResult<ThreadedProducer<DefaultProducerContext>> {
     config(arguments)
         .set("enable.idempotence", "true")
         .set("acks", "all")
-        .set("linger.ms", "0")
+        .set(
+            "linger.ms",
+            if arguments.in_flight < 100 { "0" } else { "1" },
+        )
         .set("max.in.flight", "1")
         .set("batch.num.messages", "10000")
         .set("queue.buffering.max.messages", "1000000")

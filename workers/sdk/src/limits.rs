@@ -30,6 +30,13 @@ pub const PREFETCH_MESSAGES: usize = 20_000;
 pub const PRODUCER_RECORDS_MAX: usize = 500_000;
 /// Kilobytes that wait in the producer (`queue.buffering.max.kbytes`).
 pub const PRODUCER_KIB_MAX: usize = 256 * 1024;
+/// So many unacknowledged completions are load: until [`GATHER_AFTERWARDS`] completions wait for each other,
+/// [`GATHER_FOR`] at most.
+pub const GATHER_FROM: usize = 16;
+/// How long a completion waits for others under load (`linger.ms`).
+pub const GATHER_FOR: Duration = Duration::from_millis(2);
+/// How long load lasts after it was last seen; bursts come closer together than that.
+pub const GATHER_AFTERWARDS: Duration = Duration::from_millis(200);
 
 /// How long a running handler may go on after a stop signal.
 pub const DRAIN_DEFAULT: Duration = Duration::from_secs(25);

@@ -85,6 +85,11 @@ impl Admin {
     /// Waits until a broker answers; returns whether one did before `stop` said to give up.
     pub fn wait_for_broker(&self, stop: &dyn Fn() -> bool) -> bool {
         let mut complain = Instant::now() + Duration::from_secs(1);
+        let mut reason = String::new();
+        // An admin client keeps to itself why it gets no connection; a consumer tells.
+        let settings = self.config.consumer("start", "read_uncommitted", "latest");
+        let asking: Option<BaseConsumer<Logged>> =
+            settings.create_with_context(Logged("start")).ok();
         loop {
             match self
                 .client
@@ -95,9 +100,15 @@ impl Admin {
                 _ if stop() => return false,
                 _ => {}
             }
+            for _ in 0..EMPTY_POLLS {
+                if let Some(Some(Err(e))) = asking.as_ref().map(|c| c.poll(Duration::ZERO)) {
+                    reason = e.to_string();
+                }
+            }
             if Instant::now() >= complain {
                 tracing::warn!(
                     kafka.brokers = self.config.brokers,
+                    kafka.error = reason,
                     "no broker answers yet; waiting"
                 );
                 complain = Instant::now() + COMPLAIN_EVERY;

@@ -1,8 +1,8 @@
 //! Settings of the Kafka clients. The reason for each that is not the client's default stands beside it.
 
 use crate::limits::{
-    PREFETCH_KIB, PREFETCH_MESSAGES, PRODUCER_KIB_MAX, PRODUCER_RECORDS_MAX, SESSION_TIMEOUT,
-    TOPIC_REFRESH,
+    GATHER_FOR, PREFETCH_KIB, PREFETCH_MESSAGES, PRODUCER_KIB_MAX, PRODUCER_RECORDS_MAX,
+    SESSION_TIMEOUT, TOPIC_REFRESH,
 };
 use rdkafka::ClientConfig;
 
@@ -67,6 +67,14 @@ pub fn producer(options: &KafkaOptions) -> ClientConfig {
         .set("message.timeout.ms", "0")
         // As Kafka's own client partitions by key (dead letters; completions name their partition).
         .set("partitioner", "murmur2_random");
+    extend(&mut config, &options.producer);
+    config
+}
+
+/// The producer of completions under load.
+pub fn gathering_producer(options: &KafkaOptions) -> ClientConfig {
+    let mut config = producer(options);
+    config.set("linger.ms", GATHER_FOR.as_millis().to_string());
     extend(&mut config, &options.producer);
     config
 }

@@ -1,12 +1,14 @@
-//! The producer of completions, heartbeats and dead letters.
+//! The producers of completions, heartbeats and dead letters.
 //!
-//! Owns: a receipt is settled when the broker has acknowledged its completion, and only then. A record that the broker
+//! Owns: two lanes. A record goes at once while few are unacknowledged; under load it goes through a second client, made
+//! when first needed, that waits a moment for others, since what a batch costs worker and broker hardly depends on its
+//! size. Records of one task may so overtake each other, which the contract allows. A receipt is settled when the broker has acknowledged its completion, and only then. A record that the broker
 //! can never take becomes a small failure; one that it can't take now is sent again.
 
 use super::{config, config::KafkaOptions};
 use crate::WorkerError;
 use crate::error::{TOO_LARGE, TaskError};
-use crate::limits::RESEND_AFTER;
+use crate::limits::{GATHER_AFTERWARDS, GATHER_FROM, RESEND_AFTER};
 use crate::offsets::lock;
 use crate::outlet::{Outlet, Receipt, Reply};
 use crate::signal::Signal;
@@ -20,8 +22,8 @@ use rdkafka::producer::{
     BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
 };
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Longest wait for a full producer before the next try.
@@ -30,10 +32,18 @@ const FULL_WAIT: Duration = Duration::from_millis(10);
 const HEADERS_USUAL: usize = 6;
 
 type Opaque = Box<Option<Receipt>>;
+/// A record before a client has taken it.
+type Unsent<'a> = BaseRecord<'a, [u8], [u8], Opaque>;
 
 /// Sends records; cheap to share.
 pub struct KafkaOutlet {
-    producer: ThreadedProducer<Deliveries>,
+    prompt: ThreadedProducer<Deliveries>,
+    /// The lane under load.
+    gathering: OnceLock<ThreadedProducer<Deliveries>>,
+    options: KafkaOptions,
+    made: Instant,
+    /// Until when there is load, milliseconds since `made`.
+    busy_until_ms: AtomicU64,
     fate: Arc<Fate>,
     dead_letter: Arc<str>,
 }
@@ -43,6 +53,8 @@ pub struct KafkaOutlet {
 struct Fate {
     /// Bounded by the records whose receipt is not settled, which the queues bound.
     refused: Mutex<VecDeque<Refused>>,
+    /// Records that a client has taken.
+    sent: AtomicUsize,
     /// Records acknowledged or refused.
     reported: AtomicUsize,
     signal: Signal,
@@ -66,14 +78,18 @@ impl KafkaOutlet {
     /// A property that librdkafka doesn't take.
     pub fn new(options: &KafkaOptions, dead_letter: Arc<str>) -> Result<Self, WorkerError> {
         let fate = Arc::new(Fate::default());
-        let producer = config::producer(options)
+        let prompt = config::producer(options)
             .create_with_context(Deliveries(Arc::clone(&fate)))
             .map_err(|source| WorkerError::Client {
                 client: "producer",
                 source,
             })?;
         Ok(Self {
-            producer,
+            prompt,
+            gathering: OnceLock::new(),
+            options: options.clone(),
+            made: Instant::now(),
+            busy_until_ms: AtomicU64::new(0),
             fate,
             dead_letter,
         })
@@ -114,16 +130,43 @@ impl KafkaOutlet {
 
     /// Waits until everything sent is acknowledged, at most `timeout`; whether it is.
     pub fn flush(&self, timeout: Duration) -> bool {
-        let flushed = self.producer.flush(timeout).is_ok();
+        let until = Instant::now() + timeout;
+        let left = || until.saturating_duration_since(Instant::now());
+        let flushed = self.lanes().all(|lane| lane.flush(left()).is_ok());
         flushed && lock(&self.fate.refused).is_empty()
     }
 
     /// Why the producer can't go on, if so.
     pub fn fatal(&self) -> Option<String> {
-        self.producer
-            .client()
-            .fatal_error()
+        self.lanes()
+            .find_map(|lane| lane.client().fatal_error())
             .map(|(code, reason)| format!("{code}: {reason}"))
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &ThreadedProducer<Deliveries>> {
+        std::iter::once(&self.prompt).chain(self.gathering.get())
+    }
+
+    /// The lane for the next record.
+    fn lane(&self) -> &ThreadedProducer<Deliveries> {
+        let sent = self.fate.sent.load(Ordering::Relaxed);
+        let reported = self.fate.reported.load(Ordering::Relaxed);
+        let now_ms = self.made.elapsed().as_millis() as u64;
+        if sent.saturating_sub(reported) >= GATHER_FROM {
+            let until = now_ms + GATHER_AFTERWARDS.as_millis() as u64;
+            self.busy_until_ms.store(until, Ordering::Relaxed);
+        } else if now_ms >= self.busy_until_ms.load(Ordering::Relaxed) {
+            return &self.prompt;
+        }
+        self.gathering.get_or_init(|| {
+            let context = Deliveries(Arc::clone(&self.fate));
+            let client = config::gathering_producer(&self.options).create_with_context(context);
+            // The first lane was made of the same properties.
+            client.unwrap_or_else(|error| {
+                tracing::warn!(%error, "no second producer: records go one by one under load");
+                self.prompt.clone()
+            })
+        })
     }
 
     fn resend(&self, refused: Refused) {
@@ -186,7 +229,7 @@ impl KafkaOutlet {
     /// Hands `out` to the client, waiting while that is full.
     fn send(&self, mut out: BaseRecord<'_, [u8], [u8], Opaque>) {
         loop {
-            let (error, back) = match self.producer.send(out) {
+            let (error, back) = match self.give(out) {
                 Ok(()) => return,
                 Err(refused) => refused,
             };
@@ -200,6 +243,21 @@ impl KafkaOutlet {
             });
             out = back;
         }
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "the record is given back, as the client does"
+    )]
+    fn give<'a>(&self, record: Unsent<'a>) -> Result<(), (KafkaError, Unsent<'a>)> {
+        // Counted before it is sent: its report may come at once.
+        let lane = self.lane();
+        self.fate.sent.fetch_add(1, Ordering::Relaxed);
+        let given = lane.send(record);
+        if given.is_err() {
+            self.fate.sent.fetch_sub(1, Ordering::Relaxed);
+        }
+        given
     }
 
     fn refuse(
@@ -248,7 +306,7 @@ impl Outlet for KafkaOutlet {
             .headers(headers(heartbeat));
         out.key = heartbeat.key();
         out.payload = value.as_deref();
-        self.producer.send(out).is_ok()
+        self.give(out).is_ok()
     }
 }
 
