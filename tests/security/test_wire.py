@@ -109,7 +109,7 @@ def test_a_node_with_a_wrong_password_says_so(directory, kafka):
     file = configuration(directory / "wrong.toml", kafka.sasl(ORCHESTRATOR, "a wrong password"))
     baton = Baton(directory / "wrong", kafka.sasl_address, node="wrong", arguments=["--config", file])
     baton.process.start()
-    until("the reason in the log", lambda: "uthentication failed" in baton.process.read(), 30)
+    until("the reason in the log", lambda: "Authentication failure" in baton.process.read(), 30)
     assert Rest(baton.url).get("/readyz").status == 503
     baton.kill()
 

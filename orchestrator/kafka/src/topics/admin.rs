@@ -5,11 +5,12 @@
 use super::check::{Facts, Finding, check};
 use super::spec::{self, TopicSpec};
 use crate::block_on::block_on;
-use crate::client::Logged;
+use crate::client::{EMPTY_POLLS, Logged};
 use crate::config::Config;
 use crate::limits::{QUESTION_TIMEOUT, REQUEST_TIMEOUT};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -87,7 +88,8 @@ impl Admin {
         let mut complain = Instant::now() + Duration::from_secs(1);
         let mut reason = String::new();
         // An admin client keeps to itself why it gets no connection; a consumer tells.
-        let settings = self.config.consumer("start", "read_uncommitted", "latest");
+        let mut settings = self.config.consumer("start", "read_uncommitted", "latest");
+        settings.set_log_level(RDKafkaLogLevel::Emerg);
         let asking: Option<BaseConsumer<Logged>> =
             settings.create_with_context(Logged("start")).ok();
         loop {
@@ -100,10 +102,8 @@ impl Admin {
                 _ if stop() => return false,
                 _ => {}
             }
-            for _ in 0..EMPTY_POLLS {
-                if let Some(Some(Err(e))) = asking.as_ref().map(|c| c.poll(Duration::ZERO)) {
-                    reason = e.to_string();
-                }
+            if let Some(told) = asking.as_ref().and_then(why_not) {
+                reason = told;
             }
             if Instant::now() >= complain {
                 tracing::warn!(
@@ -316,4 +316,12 @@ impl Admin {
             None => Ok(BTreeMap::new()),
         }
     }
+}
+
+/// What a client that gets no connection says of it: the last that is more than "all brokers are down".
+fn why_not(asking: &BaseConsumer<Logged>) -> Option<String> {
+    let told = (0..EMPTY_POLLS).filter_map(|_| asking.poll(Duration::ZERO)?.err());
+    told.filter(|e| e.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown))
+        .last()
+        .map(|e| e.to_string())
 }
