@@ -62,16 +62,6 @@ class SmallDisk:
 
 
 @needs_mount
-def test_a_disk_too_small_for_a_store_is_an_error_that_says_so(own):
-    node = own()
-    SmallDisk(node, 1)
-    node.process.start()
-    assert node.process.wait(60) not in (0, None)
-    said = node.process.read()
-    assert "local store" in said and str(node.data) in said and "disk" in said, said
-
-
-@needs_mount
 def test_a_disk_that_fills_up_stops_queries_and_nothing_else(own, kafka, name):
     node = own()
     disk = SmallDisk(node, DISK_MB)

@@ -9,7 +9,7 @@ use crate::history_reader::HistoryReader;
 use crate::inbox::Inbox;
 use crate::limits::{
     APPEND_WAIT_MAX, HISTORY_READERS, MAILBOX_MAX, REGISTRY_REQUESTS_MAX, REGISTRY_TIMEOUT,
-    SEND_WAIT_MAX,
+    RETRY_EVERY, SEND_WAIT_MAX,
 };
 use crate::lookout::Lookout;
 use crate::mailbox::Mailbox;
@@ -33,7 +33,7 @@ use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -336,7 +336,7 @@ fn agree_on_partitions(
     registry: &Registry,
     requests: &Sender<Request>,
 ) -> Result<i32, StartError> {
-    read_registry(requests)?;
+    read_registry_patiently(requests)?;
     if registry.partitions().is_none() {
         let found = admin.partitions(&config.topics().history)?;
         let partitions = config
@@ -382,6 +382,22 @@ fn record_partitions(
         // Another node was first: what it recorded counts.
         Ok(_) | Err(RegistryError::Outdated { .. }) => Ok(()),
         Err(e) => Err(e.into()),
+    }
+}
+
+/// A topic that was just made has no leader for a moment, and a broker may be starting too.
+fn read_registry_patiently(requests: &Sender<Request>) -> Result<(), StartError> {
+    let give_up = Instant::now() + REGISTRY_TIMEOUT;
+    loop {
+        match read_registry(requests) {
+            Err(StartError::Registry(RegistryError::Unavailable(reason)))
+                if Instant::now() < give_up =>
+            {
+                tracing::debug!(reason, "the registry can't be read yet");
+                std::thread::sleep(RETRY_EVERY);
+            }
+            read => return read,
+        }
     }
 }
 
