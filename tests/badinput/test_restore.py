@@ -41,7 +41,7 @@ def test_a_new_cluster_goes_on_from_a_copy_of_the_topics(directory, name, kept_d
     old = Kafka(directory / f"{name}-old").start()
     # Where nothing closed is kept, the copy begins in the middle of the log, at a restatement.
     config = directory / f"{name}.toml"
-    config.write_text(f"restate_every_records = 20\nclosed_kept_days = {kept_days}\n")
+    config.write_text(f"restate_every_records = {1_000_000 if kept_days else 20}\nclosed_kept_days = {kept_days}\n")
     node = Baton(directory / f"{name}-old-node", old.address, PARTITIONS, arguments=["--config", config]).start()
     sfn = stepfunctions(node.url)
     worker = PlainWorker(old.address)
