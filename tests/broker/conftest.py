@@ -1,0 +1,48 @@
+"""One embedded broker for the session; each test has topics and groups of its own."""
+
+import itertools
+import re
+import shutil
+
+import pytest
+
+from support.broker import Broker
+from support.paths import RESULTS
+
+_numbers = itertools.count(1)
+# Retention and compaction are looked at this often, so that tests need not wait long for them.
+HOUSEKEEPING = ["--housekeeping-ms", "200"]
+
+
+@pytest.fixture(scope="session")
+def directory(request):
+    """Where this run keeps data and logs; it stays if something failed, since the logs tell why."""
+    made = RESULTS / "broker"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    yield made
+    if not request.session.testsfailed:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def broker(directory):
+    """A broker that no test stops."""
+    shared = Broker(directory / "shared", HOUSEKEEPING).start()
+    yield shared
+    assert shared.stop() == 0, shared.process.tail()
+
+
+@pytest.fixture
+def own_broker(directory, unique):
+    """A broker that the test may kill."""
+    own = Broker(directory / unique("own"), HOUSEKEEPING).start()
+    yield own
+    own.kill()
+
+
+@pytest.fixture
+def unique(request):
+    """Makes names that no other test uses."""
+    test = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:60]
+    return lambda kind: f"{kind}-{test}-{next(_numbers)}"
