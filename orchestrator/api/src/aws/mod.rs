@@ -8,6 +8,7 @@ mod executions;
 mod machines;
 mod params;
 mod tasks;
+mod test_state;
 
 use crate::app::App;
 use crate::app::error::{ApiError, ErrorCode};
@@ -40,6 +41,7 @@ const OPERATIONS: &[&str] = &[
     "SendTaskSuccess",
     "StartExecution",
     "StopExecution",
+    "TestState",
     "UpdateStateMachine",
     "ValidateStateMachineDefinition",
 ];
@@ -95,6 +97,7 @@ async fn dispatch(
         "ListExecutions" => executions::list(app, params).await,
         "StartExecution" => executions::start(app, caller, params).await,
         "StopExecution" => executions::stop(app, params).await,
+        "TestState" => test_state::test(app, params),
         "SendTaskFailure" => tasks::failure(app, params).await,
         "SendTaskHeartbeat" => tasks::heartbeat(app, params).await,
         "SendTaskSuccess" => tasks::success(app, params).await,

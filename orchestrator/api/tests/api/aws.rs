@@ -362,3 +362,40 @@ async fn a_definition_is_validated_without_being_stored() {
     let listed = world.aws("ListStateMachines", json!({})).await.json();
     assert_eq!(listed, json!({"stateMachines": []}));
 }
+
+#[tokio::test]
+async fn a_state_is_tested_with_a_mock() {
+    let world = World::new().await;
+    let definition = json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {"a.$": "$.x"},
+        "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 2}], "Next": "N"});
+    let call = json!({
+        "definition": definition.to_string(), "input": "{\"x\": 1}", "inspectionLevel": "DEBUG",
+        "mock": {"errorOutput": {"error": "Busy", "cause": "later"}},
+        "stateConfiguration": {"retrierRetryCount": 1},
+    });
+    let answer = world.aws("TestState", call.clone()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let answer = answer.json();
+    assert_eq!(answer["status"], "RETRIABLE");
+    assert_eq!(
+        answer["inspectionData"]["errorDetails"],
+        json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 4})
+    );
+    let mut both = call.clone();
+    both["mock"]["result"] = "{}".into();
+    let refused = world.aws("TestState", both).await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.text.contains("ValidationException"),
+        "{}",
+        refused.text
+    );
+    let mut wrong = call;
+    wrong["mock"] = json!({"result": "{\"MessageId\": 1}"});
+    let refused = world.aws("TestState", wrong).await;
+    assert!(
+        refused.text.contains("Field 'MessageId' must be a string"),
+        "{}",
+        refused.text
+    );
+}
