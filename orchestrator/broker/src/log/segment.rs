@@ -92,11 +92,13 @@ pub enum End {
 }
 
 /// Reads batches from `segment.bytes` on, adding them to the segment and the index, up to the end or to what is not
-/// sound. `check_crc` reads their contents too. Memory is bounded whatever the file holds.
+/// sound; `until` is the offset at which the next segment begins. `check_crc` reads their contents too. Memory is
+/// bounded whatever the file holds.
 pub fn read_through(
     file: &File,
     segment: &mut Segment,
     index: &mut Index,
+    until: i64,
     check_crc: bool,
     mut each: impl FnMut(&Header),
 ) -> io::Result<End> {
@@ -114,7 +116,7 @@ pub fn read_through(
         if header.bytes as u64 > chunk.length - segment.bytes {
             return Ok(End::Torn("a batch is cut off".to_owned()));
         }
-        if !segment.may_follow(&header) {
+        if !segment.may_follow(&header) || header.last_offset() >= until {
             return Ok(End::Torn(format!(
                 "offset {} after {}",
                 header.base_offset, segment.last_offset

@@ -13,7 +13,8 @@ use crate::log::{
 use serde::{Deserialize, Serialize};
 use std::{io, path::Path};
 
-const CHECKPOINT: &str = "checkpoint";
+/// The checkpoint's file.
+pub(super) const CHECKPOINT: &str = "checkpoint";
 const START: &str = "start";
 
 /// Everything before `bytes` of segment `segment`, and all earlier segments, is sound and was synced.
@@ -42,7 +43,7 @@ impl Partition {
             state.seen_end = state.end;
             let at = state.checkpoint;
             let grown = at.segment != state.active.base
-                || state.active.bytes - at.bytes >= CHECKPOINT_BYTES;
+                || state.active.bytes.saturating_sub(at.bytes) >= CHECKPOINT_BYTES;
             state.refused.is_none() && at.offset != state.end && (is_idle || grown)
         };
         if is_due {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::{fs, io, path::Path, sync::Arc};
 
 const CLEANED: &str = "cleaned";
+const MERGING: &str = "merging";
 /// Passes remembered for the age of tombstones; without the older ones tombstones stay longer.
 const PASSES_MAX: usize = 64;
 
@@ -30,6 +31,30 @@ pub struct Cleaned {
     passes: Vec<(i64, i64)>,
     /// Whether there are tombstones before `to`.
     has_tombstones: bool,
+}
+
+/// What is being done: segments whose records another one has taken in.
+#[derive(Debug, Serialize, Deserialize)]
+struct Merging {
+    base: i64,
+    swallowed: Vec<i64>,
+}
+
+/// Completes what a crash interrupted: removes segments that were taken in, if the one that has their records is in place.
+pub(super) fn complete(dir: &Path) -> io::Result<()> {
+    let note = disk::read_small(&dir.join(MERGING))?;
+    if let Some(merging) = note
+        .as_deref()
+        .and_then(unsealed)
+        .and_then(|json| serde_json::from_slice::<Merging>(json).ok())
+        && !rewrite::path(dir, merging.base).exists()
+    {
+        for segment in merging.swallowed.into_iter().map(Segment::new) {
+            disk::remove(&segment.log_path(dir))?;
+            disk::remove(&segment.index_path(dir))?;
+        }
+    }
+    disk::remove(&dir.join(MERGING))
 }
 
 impl Cleaned {
@@ -178,8 +203,18 @@ impl Partition {
             // Retention was faster.
             return disk::remove(&rewrite::path(&self.dir, made.base)).map_err(failed);
         };
-        // In this order a crash leaves: no index (made again); then segments whose records the one before has too
-        // (removed by the next start).
+        // In this order a crash leaves: no index (made again); then segments whose records the one before has too, and
+        // a note of them, which the next start reads.
+        let swallowed: Vec<i64> = from[1..].iter().map(|old| old.base).collect();
+        if !swallowed.is_empty() {
+            let note = serde_json::to_vec(&Merging {
+                base: made.base,
+                swallowed,
+            })
+            .map_err(io::Error::other);
+            note.and_then(|json| replace_sealed(&self.disk, &self.dir.join(MERGING), &json))
+                .map_err(failed)?;
+        }
         for old in &from {
             self.disk.forget(self.uid, Some(old.base));
             disk::remove(&old.index_path(&self.dir)).map_err(failed)?;
@@ -194,6 +229,7 @@ impl Partition {
         for old in &from[1..] {
             disk::remove(&old.log_path(&self.dir)).map_err(failed)?;
         }
+        disk::remove(&self.dir.join(MERGING)).map_err(failed)?;
         if made.bytes == 0 && at > 0 {
             state.closed.remove(at);
             disk::remove(&made.log_path(&self.dir)).map_err(failed)?;

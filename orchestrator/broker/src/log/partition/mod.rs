@@ -13,6 +13,8 @@ mod recover;
 mod retain;
 mod write;
 
+#[cfg(test)]
+pub use checkpoint::sealed;
 pub use checkpoint::{replace_sealed, unsealed};
 pub use flush::Written;
 

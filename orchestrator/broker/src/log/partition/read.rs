@@ -186,8 +186,15 @@ impl Partition {
             Some((of, index)) if of == *segment => index,
             _ => {
                 let (mut again, mut index) = (Segment::new(segment.base), Index::default());
-                read_through(file, &mut again, &mut index, false, |_| ())
-                    .map_err(|error| self.error("read a segment for its index", &error))?;
+                read_through(
+                    file,
+                    &mut again,
+                    &mut index,
+                    segment.last_offset + 1,
+                    false,
+                    |_| (),
+                )
+                .map_err(|error| self.error("read a segment for its index", &error))?;
                 self.save_index(&again, &index);
                 index
             }

@@ -6,7 +6,7 @@
 use super::{
     Partition, State,
     checkpoint::{self, Checkpoint},
-    compact::Cleaned,
+    compact::{self, Cleaned},
 };
 use crate::log::{
     disk::{self, Disk},
@@ -40,7 +40,7 @@ impl Partition {
     ) -> io::Result<Arc<Self>> {
         fs::create_dir_all(&dir)?;
         let start = checkpoint::load_start(&dir)?;
-        let (checkpoint, producers) = checkpoint::load(&dir)?.unwrap_or_default();
+        let (mut checkpoint, producers) = checkpoint::load(&dir)?.unwrap_or_default();
         let mut found = Found {
             dir: &dir,
             label: &label,
@@ -67,6 +67,11 @@ impl Partition {
             }
         };
         let end = active.last_offset + 1;
+        if checkpoint.offset > end {
+            // It speaks of records that are gone, and must not be believed when others have taken their place.
+            disk::remove(&dir.join(checkpoint::CHECKPOINT))?;
+            checkpoint = Checkpoint::default();
+        }
         let first = segments.first().unwrap_or(&active).base;
         let state = State {
             start: start.max(first).min(end),
@@ -110,27 +115,13 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn read(&mut self, now_ms: i64) -> io::Result<()> {
+        compact::complete(self.dir)?;
         let bases = self.bases()?;
         for (number, &base) in bases.iter().enumerate() {
-            if self
-                .segments
-                .last()
-                .is_some_and(|before| before.last_offset >= base)
-            {
-                // Compaction had put its records into the segment before, and was killed before it removed this one.
-                self.drop_segment(base)?;
-                continue;
-            }
-            let next = bases.get(number + 1);
-            if let Some(&next) = next
-                && next <= self.checkpoint.segment
-                && let Some(segment) = self.trusted(base)?
-            {
-                self.segments.push(segment);
-                continue;
-            }
-            let is_sound = self.checked(base, now_ms)?;
-            if !is_sound {
+            let until = bases.get(number + 1).copied().unwrap_or(i64::MAX);
+            if until <= self.checkpoint.segment {
+                self.trusted(base, until)?;
+            } else if !self.checked(base, until, now_ms)? {
                 return self.drop_after(&bases[number + 1..]);
             }
         }
@@ -159,8 +150,9 @@ impl Found<'_> {
         Ok(bases)
     }
 
-    /// A segment before the checkpoint's: from the head of its index, or from its batches' headers.
-    fn trusted(&mut self, base: i64) -> io::Result<Option<Segment>> {
+    /// A segment before the checkpoint's: from the head of its index, or from its batches' headers. Was it damaged
+    /// since, what is sound of it is shown and nothing is changed, so that the rest can be looked into.
+    fn trusted(&mut self, base: i64, until: i64) -> io::Result<()> {
         let mut segment = Segment::new(base);
         let file = File::open(segment.log_path(self.dir))?;
         let mut head = Vec::new();
@@ -169,18 +161,36 @@ impl Found<'_> {
                 .take(Index::head_bytes() as u64)
                 .read_to_end(&mut head)?;
         }
+        let length = file.metadata()?.len();
         if let Some(saved) = Index::decode_head(base, &head)
-            .filter(|saved| file.metadata().is_ok_and(|log| log.len() == saved.bytes))
+            .filter(|saved| saved.bytes == length && saved.last_offset < until)
         {
-            return Ok(Some(saved));
+            self.segments.push(saved);
+            return Ok(());
         }
-        let end = read_through(&file, &mut segment, &mut Index::default(), false, |_| ())?;
-        Ok((end == End::Whole).then_some(segment))
+        if let End::Torn(why) = read_through(
+            &file,
+            &mut segment,
+            &mut Index::default(),
+            until,
+            false,
+            |_| (),
+        )? {
+            let bytes = length - segment.bytes;
+            tracing::error!(
+                partition = self.label,
+                segment = base,
+                bytes,
+                "damaged; its records from there on are missing: {why}"
+            );
+        }
+        self.segments.push(segment);
+        Ok(())
     }
 
     /// A segment whose batches are read from the checkpoint on, or from the start. Cuts off what is not sound; says
     /// whether nothing was.
-    fn checked(&mut self, base: i64, now_ms: i64) -> io::Result<bool> {
+    fn checked(&mut self, base: i64, until: i64, now_ms: i64) -> io::Result<bool> {
         let mut segment = Segment::new(base);
         let path = segment.log_path(self.dir);
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
@@ -195,7 +205,7 @@ impl Found<'_> {
         }
         let known_bytes = segment.bytes;
         let producers = &mut self.producers;
-        let end = read_through(&file, &mut segment, &mut index, true, |header| {
+        let end = read_through(&file, &mut segment, &mut index, until, true, |header| {
             if header.producer_id >= 0 {
                 producers.remember(header, now_ms);
             }

@@ -85,10 +85,18 @@ async fn run(damages: &[(prop::sample::Index, Damage)], is_compacted: bool, is_c
         .await
         .unwrap();
     assert_eq!(appended.base_offset, end);
-    assert_eq!(
-        found(&logs.read("t", 0, end, 1).unwrap().records),
-        [(end, Some("k".to_owned()), Some("v".to_owned()))]
-    );
+    let read = logs.read("t", 0, end, 1);
+    let last_log = files
+        .iter()
+        .rfind(|file| file.extension().is_some_and(|is| is == "log"));
+    let is_last_damaged = damages
+        .iter()
+        .any(|(which, _)| Some(&files[which.index(files.len())]) == last_log);
+    // What lies beside damage in one segment may be refused; in another segment it is not touched by it.
+    if !is_last_damaged {
+        let expected = (end, Some("k".to_owned()), Some("v".to_owned()));
+        assert_eq!(found(&read.unwrap().records), [expected]);
+    }
 }
 
 fn apply(file: &Path, damage: &Damage) {
