@@ -394,7 +394,7 @@ fn read_registry_patiently(requests: &Sender<Request>) -> Result<(), StartError>
                 if Instant::now() < give_up =>
             {
                 tracing::debug!(reason, "the registry can't be read yet");
-                std::thread::sleep(RETRY_EVERY);
+                std::thread::park_timeout(RETRY_EVERY);
             }
             read => return read,
         }

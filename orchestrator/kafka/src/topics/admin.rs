@@ -318,10 +318,9 @@ impl Admin {
     }
 }
 
-/// What a client that gets no connection says of it: the last that is more than "all brokers are down".
+/// What a client that gets no connection says of it: more than "all brokers are down".
 fn why_not(asking: &BaseConsumer<Logged>) -> Option<String> {
-    let told = (0..EMPTY_POLLS).filter_map(|_| asking.poll(Duration::ZERO)?.err());
-    told.filter(|e| e.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown))
-        .last()
+    let mut told = (0..EMPTY_POLLS).filter_map(|_| asking.poll(Duration::ZERO)?.err());
+    told.find(|e| e.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown))
         .map(|e| e.to_string())
 }
