@@ -256,7 +256,9 @@ fn parsed(arguments: &[&str]) -> Result<Config, Error> {
     let all = ["baton", "serve"].iter().chain(arguments);
     let cli =
         <crate::cli::Cli as clap::Parser>::try_parse_from(all).map_err(|e| Error(e.to_string()))?;
-    let crate::cli::Command::Serve(arguments) = cli.command;
+    let crate::cli::Command::Serve(arguments) = cli.command else {
+        panic!("`serve` was parsed");
+    };
     Config::load(*arguments)
 }
 

@@ -105,7 +105,7 @@ fn completion() -> impl Strategy<Value = Completion> {
         payload().prop_map(Outcome::Succeeded),
         failure().prop_map(Outcome::Failed),
         option::of(payload()).prop_map(Outcome::Heartbeat),
-        option::of(name()).prop_map(|worker| Outcome::Started { worker: worker }),
+        option::of(name()).prop_map(|worker| Outcome::Started { worker }),
         payload().prop_map(Outcome::Submitted),
     ];
     (token(), outcome, traceparent()).prop_map(|(token, outcome, traceparent)| Completion {
