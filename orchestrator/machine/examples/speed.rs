@@ -20,16 +20,56 @@ const EXECUTIONS: u32 = 100_000;
 fn main() {
     passes();
     tasks();
-    map();
+    map(4_000);
+    growth();
 }
 
-/// A Map of 4,000 items, each through one Pass: 16,000 events in one step.
-fn map() {
+/// What a transition costs early in a history and 24,000 events in: a loop of a Task, one step at a time.
+fn growth() {
+    let program = program(
+        r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.work","Next":"T"}}}"#,
+    );
+    let output = Payload::from_text(r#"{"order":1}"#).expect("JSON");
+    const STEPS: usize = 4_800;
+    let mut spent = [0.0; 2];
+    for _ in 0..50 {
+        let (mut execution, mut step) =
+            Execution::start(program.clone(), start(), 0, Limits::default());
+        let mut began = Instant::now();
+        for number in 0..STEPS {
+            if number == STEPS / 10 {
+                spent[0] += began.elapsed().as_secs_f64();
+            }
+            if number == STEPS * 9 / 10 {
+                began = Instant::now();
+            }
+            let Some(Effect::Command(command)) = step.effects.first() else {
+                break;
+            };
+            let succeeded = Stimulus::TaskSucceeded {
+                task: command.task,
+                output: output.clone(),
+            };
+            step = execution.handle(succeeded, 1);
+        }
+        spent[1] += began.elapsed().as_secs_f64();
+    }
+    let us = spent.map(|seconds| seconds * 1e6 / (50 * STEPS / 10) as f64);
+    println!(
+        "a step of 5 events: {:.2} us in the first tenth of a full history, {:.2} us in the last: {:.2} x",
+        us[0],
+        us[1],
+        us[1] / us[0]
+    );
+}
+
+/// A Map of so many items, each through one Pass: four events an item, in one step.
+fn map(length: u32) {
     let program = program(
         r#"{"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":40,"End":true,"ItemProcessor":{
             "StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}}}}"#,
     );
-    let items: Vec<String> = (0..4_000).map(|n| n.to_string()).collect();
+    let items: Vec<String> = (0..length).map(|n| n.to_string()).collect();
     let began = Instant::now();
     let mut events = 0;
     for _ in 0..20 {
@@ -40,7 +80,7 @@ fn map() {
         events += step.events.len();
     }
     println!(
-        "map of 4,000: {:.0} events/s",
+        "map of {length}: {:.0} events/s",
         events as f64 / began.elapsed().as_secs_f64()
     );
 }

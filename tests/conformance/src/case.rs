@@ -67,7 +67,7 @@ impl Case {
     pub fn new(mut json: Value) -> Self {
         resolve_names(&mut json);
         let text = |key: &str| json[key].as_str().unwrap_or("").to_owned();
-        let own = ["definition", "input", "args", "mock", "tasks"];
+        let own = ["definition", "input", "args", "mock"];
         Self {
             id: text("id"),
             kind: text("kind"),

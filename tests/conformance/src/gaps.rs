@@ -97,6 +97,35 @@ impl Gaps {
     }
 }
 
+/// The file's text without the levels at which a case passes by now; nothing is added.
+#[must_use]
+pub fn without_passes(text: &str, verdicts: &BTreeMap<String, Verdict>) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for line in text.lines() {
+        let entry = line
+            .trim()
+            .split_once(' ')
+            .filter(|_| line.starts_with(' '));
+        let Some((levels, verdict)) =
+            entry.and_then(|(levels, id)| Some((levels, verdicts.get(id.trim())?)))
+        else {
+            kept.push_str(line);
+            kept.push('\n');
+            continue;
+        };
+        let failed = verdict.failed();
+        let left: Vec<&str> = levels
+            .split(',')
+            .filter(|level| failed.contains(level))
+            .collect();
+        if !left.is_empty() {
+            kept.push_str(&line.replacen(levels, &left.join(","), 1));
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +162,17 @@ mod tests {
             gaps.complaint("other", &verdict(true, false))
                 .is_some_and(|c| c.contains("differs"))
         );
+    }
+
+    #[test]
+    fn what_passes_is_taken_out() {
+        let text = "# x\nreason: because\n  1,2 a b\n  2 c\n  1 d\n";
+        let verdicts = BTreeMap::from([
+            ("a b".to_owned(), verdict(true, false)),
+            ("c".to_owned(), verdict(true, true)),
+        ]);
+        let left = "# x\nreason: because\n  2 a b\n  1 d\n";
+        assert_eq!(without_passes(text, &verdicts), left);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod case;
 pub mod compare;
 pub mod gaps;
+pub mod jsonata;
 pub mod jsonpath;
 pub mod run;
 pub mod scores;

@@ -168,7 +168,8 @@ impl World {
     }
 
     fn tell(&mut self, input: Input) {
-        if self.crashes {
+        // Between two ticks nothing happened that a new owner could forget.
+        if self.crashes && !matches!(input, Input::Tick) {
             self.owner = Owner::new(settings(), self.registry.clone());
             self.give(Input::Assigned);
         }
