@@ -179,9 +179,10 @@ async fn groups(tried: &mut Tried) {
             .with_name(text("range"))
             .with_metadata(Bytes::from_static(b"\0\0\0\0\0\0"))
     };
-    let answers = tried.each(|_| {
+    // A group for each version: a second member would wait for the first.
+    let answers = tried.each(|version| {
         JoinGroupRequest::default()
-            .with_group_id(group())
+            .with_group_id(GroupId(text(&format!("group-{version}"))))
             .with_session_timeout_ms(10_000)
             .with_rebalance_timeout_ms(1)
             .with_protocol_type(text("consumer"))
@@ -205,7 +206,7 @@ async fn groups(tried: &mut Tried) {
         })
         .await;
     let answers = tried.each(|_| ListGroupsRequest::default()).await;
-    assert!(answers.iter().all(|answer| answer.groups.len() == 1));
+    assert!(answers.iter().all(|answer| answer.groups.len() == 10));
     tried
         .each(|version| match version {
             0..=2 => LeaveGroupRequest::default()

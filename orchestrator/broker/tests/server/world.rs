@@ -93,11 +93,8 @@ pub fn batch(values: &[&str], producer: Option<(i64, i16, i32)>) -> Bytes {
         producer_epoch,
         timestamp_type: TimestampType::Creation,
         offset: i64::from(index),
-        sequence: if producer.is_some() {
-            sequence + index
-        } else {
-            -1
-        },
+        // The encoder makes one batch of records whose sequences follow each other.
+        sequence: sequence + index,
         timestamp: 1_700_000_000_000 + i64::from(index),
         key: Some(Bytes::from_static(b"key")),
         value: Some(Bytes::copy_from_slice(value.as_bytes())),
