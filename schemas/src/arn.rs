@@ -63,6 +63,25 @@ pub fn execution_arn(machine: &str, name: &str) -> Option<Arc<str>> {
     Some(format!("arn:aws:states:{region}:{account}:execution:{machine_name}:{name}").into())
 }
 
+/// ARNs of alias and version of `machine` in a qualifier: `3` is a version, `live:3` an alias and where it led.
+#[must_use]
+pub fn alias_and_version(
+    machine: &str,
+    qualifier: Option<&str>,
+) -> (Option<String>, Option<String>) {
+    let Some(qualifier) = qualifier else {
+        return (None, None);
+    };
+    let (alias, version) = match qualifier.rsplit_once(':') {
+        Some((alias, version)) => (Some(alias), version),
+        None => (None, qualifier),
+    };
+    (
+        alias.map(|alias| format!("{machine}:{alias}")),
+        Some(format!("{machine}:{version}")),
+    )
+}
+
 /// What is wrong with the name of a machine or execution, to be put behind "the name"; `None` if nothing is.
 ///
 /// Source: `name` of CreateStateMachine and StartExecution in AWS's API reference.
@@ -124,6 +143,14 @@ mod tests {
             Some(execution),
             "a version is left out"
         );
+    }
+
+    #[test]
+    fn a_qualifier_names_a_version_and_perhaps_an_alias() {
+        assert_eq!(alias_and_version("m", None), (None, None));
+        assert_eq!(alias_and_version("m", Some("3")), (None, Some("m:3".into())));
+        let both = (Some("m:live".into()), Some("m:3".into()));
+        assert_eq!(alias_and_version("m", Some("live:3")), both);
     }
 
     #[test]

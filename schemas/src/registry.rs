@@ -39,6 +39,14 @@ pub struct RegistryEntry {
 pub enum RegistryBody {
     /// A state machine.
     StateMachine(StateMachineEntry),
+    /// A numbered version of a state machine; its ARN is the machine's with `:NUMBER` behind.
+    Version(VersionEntry),
+    /// An alias of versions of a state machine; its ARN is the machine's with `:NAME` behind.
+    Alias(AliasEntry),
+    /// An activity.
+    Activity(ActivityEntry),
+    /// Tags of a state machine or activity since they were changed; its ARN is theirs with `#tags` behind.
+    Tags(TagsEntry),
     /// The ARN is free again.
     Deleted,
     /// Facts that must never change for this cluster of topics.
@@ -64,6 +72,81 @@ pub struct StateMachineEntry {
     /// Other settings of CreateStateMachine as given (logging, tracing, tags), kept to be described again.
     #[serde(default)]
     pub settings: serde_json::Value,
+}
+
+/// A version: a number for a revision of a state machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VersionEntry {
+    /// ARN of the state machine.
+    pub machine: Arc<str>,
+    /// The offset that created the machine. A machine that is deleted and created again has none of its old versions.
+    pub of: i64,
+    /// From 1; never used twice for one machine.
+    pub number: u64,
+    /// The revision that it stands for.
+    pub revision: u64,
+    /// As given; may be empty.
+    pub description: Arc<str>,
+    /// When it was published, milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+/// An alias: a name for one version, or for two with weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AliasEntry {
+    /// ARN of the state machine.
+    pub machine: Arc<str>,
+    /// The offset that created the machine, as in [`VersionEntry::of`].
+    pub of: i64,
+    /// Name, unique for the machine.
+    pub name: Arc<str>,
+    /// As given; may be empty.
+    pub description: Arc<str>,
+    /// One or two versions; their weights make 100.
+    pub routes: Vec<Route>,
+    /// When it was created, milliseconds since the epoch.
+    pub created_ms: i64,
+    /// When it was last changed; the creation counts.
+    pub updated_ms: i64,
+}
+
+/// One version behind an alias.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Route {
+    /// Number of the version.
+    pub version: u64,
+    /// How many of 100 executions start with it.
+    pub weight: u8,
+}
+
+/// An activity: a task queue whose tasks are taken over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ActivityEntry {
+    /// Name, unique in the account.
+    pub name: Arc<str>,
+    /// When it was created, milliseconds since the epoch.
+    pub created_ms: i64,
+    /// Tags and encryption as given at creation.
+    #[serde(default)]
+    pub settings: serde_json::Value,
+}
+
+/// Tags that take the place of those given at creation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TagsEntry {
+    /// The offset that created what is tagged, as in [`VersionEntry::of`].
+    pub of: i64,
+    /// All tags, in the order in which they were set.
+    pub tags: Vec<Tag>,
+}
+
+/// One tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tag {
+    /// Unique among the tags of a resource.
+    pub key: Arc<str>,
+    /// May be empty.
+    pub value: Arc<str>,
 }
 
 impl RegistryEntry {

@@ -42,6 +42,8 @@ pub struct StartCall {
     pub input: Payload,
     /// `traceparent` of the caller.
     pub traceparent: Option<Arc<str>>,
+    /// The version, or alias and version, that was named; see [`baton_schemas::history::Started::qualifier`].
+    pub qualifier: Option<Arc<str>>,
 }
 
 /// A good answer.

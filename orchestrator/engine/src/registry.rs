@@ -9,6 +9,7 @@ use crate::definitions::{Definition, Definitions};
 use baton_schemas::registry::{RegistryBody, RegistryEntry, StateMachineEntry};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// The ARN under which [`RegistryBody::Cluster`] is stored.
@@ -30,7 +31,22 @@ struct State {
     current: BTreeMap<Arc<str>, Arc<Definition>>,
     /// Every definition that ever counted, by revision.
     definitions: BTreeMap<u64, Arc<Definition>>,
+    /// The offset at which each ARN in use was free before.
+    born: BTreeMap<Arc<str>, i64>,
+    /// What versions, aliases, activities and tags stand for, by ARN.
+    held: BTreeMap<Arc<str>, Arc<Held>>,
+    /// The highest version that each machine ever had since it was created.
+    highest: BTreeMap<Arc<str>, u64>,
     partitions: Option<i32>,
+}
+
+/// What an ARN that is not a state machine's stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The revision that a change must be based on.
+    pub revision: i64,
+    /// What was stored.
+    pub body: RegistryBody,
 }
 
 /// What became of a record when it was read.
@@ -87,7 +103,11 @@ impl Registry {
             return Folded::Outdated { current };
         }
         state.revisions.insert(head.arn.clone(), offset);
+        if current.is_none() {
+            state.born.insert(head.arn.clone(), offset);
+        }
         state.current.remove(&head.arn);
+        state.held.remove(&head.arn);
         match body {
             Ok(Body::Machine(definition)) => {
                 state
@@ -95,8 +115,22 @@ impl Registry {
                     .insert(definition.revision, definition.clone());
                 state.current.insert(head.arn, definition);
             }
+            Ok(Body::Held(body)) => {
+                if let RegistryBody::Version(version) = &body
+                    && state.born.get(&version.machine) == Some(&version.of)
+                {
+                    let highest = state.highest.entry(version.machine.clone()).or_default();
+                    *highest = version.number.max(*highest);
+                }
+                let revision = offset;
+                state
+                    .held
+                    .insert(head.arn, Arc::new(Held { revision, body }));
+            }
             Ok(Body::Deleted) => {
                 state.revisions.remove(&head.arn);
+                state.born.remove(&head.arn);
+                state.highest.remove(&head.arn);
             }
             Ok(Body::Cluster { partitions }) => state.partitions = Some(partitions),
             Err(reason) => return Folded::Unreadable(format!("{}: {reason}", head.arn)),
@@ -117,6 +151,30 @@ impl Registry {
     /// All current state machines, by ARN.
     pub fn machines(&self) -> Vec<Arc<Definition>> {
         self.read().current.values().cloned().collect()
+    }
+
+    /// The offset that created what `arn` stands for; `None` if the ARN is free.
+    pub fn born(&self, arn: &str) -> Option<i64> {
+        self.read().born.get(arn).copied()
+    }
+
+    /// What a version, alias, activity or tags with this ARN stand for.
+    pub fn held(&self, arn: &str) -> Option<Arc<Held>> {
+        self.read().held.get(arn).cloned()
+    }
+
+    /// All of these whose ARN begins with `prefix`, in the order of their ARNs.
+    pub fn held_under(&self, prefix: &str) -> Vec<(Arc<str>, Arc<Held>)> {
+        let state = self.read();
+        let from = state.held.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.take_while(|(arn, _)| arn.starts_with(prefix))
+            .map(|(arn, held)| (arn.clone(), held.clone()))
+            .collect()
+    }
+
+    /// The highest number that a version of this machine ever had; 0 if it never had one.
+    pub fn highest_version(&self, machine: &str) -> u64 {
+        self.read().highest.get(machine).copied().unwrap_or(0)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -145,6 +203,7 @@ struct Head {
 /// What a record says, ready to be stored.
 enum Body {
     Machine(Arc<Definition>),
+    Held(RegistryBody),
     Deleted,
     Cluster { partitions: i32 },
 }
@@ -162,6 +221,10 @@ fn read_body(offset: i64, head: &Head, value: &[u8]) -> Result<Body, String> {
         RegistryBody::StateMachine(machine) => {
             Body::Machine(Arc::new(definition(offset, entry.arn, machine)?))
         }
+        body @ (RegistryBody::Version(_)
+        | RegistryBody::Alias(_)
+        | RegistryBody::Activity(_)
+        | RegistryBody::Tags(_)) => Body::Held(body),
         RegistryBody::Deleted => Body::Deleted,
         RegistryBody::Cluster { partitions } => Body::Cluster { partitions },
     })
@@ -188,6 +251,7 @@ fn definition(offset: i64, arn: Arc<str>, entry: StateMachineEntry) -> Result<De
 #[cfg(test)]
 mod tests {
     use super::*;
+    use baton_schemas::registry::VersionEntry;
 
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
 
@@ -285,6 +349,38 @@ mod tests {
             Folded::Accepted
         );
         assert_eq!(registry.revision_of(ARN), Some(3));
+    }
+
+    fn version(of: i64, number: u64) -> RegistryBody {
+        RegistryBody::Version(VersionEntry {
+            machine: ARN.into(),
+            of,
+            number,
+            revision: 0,
+            description: "".into(),
+            created_ms: 0,
+        })
+    }
+
+    #[test]
+    fn numbers_of_versions_are_remembered_until_the_machine_is_deleted() {
+        let registry = Registry::default();
+        let (first, second) = (format!("{ARN}:1"), format!("{ARN}:2"));
+        registry.fold(0, &record(ARN, None, machine("A")));
+        registry.fold(1, &record(&first, None, version(0, 1)));
+        registry.fold(2, &record(&second, None, version(0, 2)));
+        let found = registry.held_under(&format!("{ARN}:"));
+        let arns: Vec<&str> = found.iter().map(|(arn, _)| &**arn).collect();
+        assert_eq!(arns, [&first, &second]);
+        assert_eq!(registry.held(&second).map(|held| held.revision), Some(2));
+        registry.fold(3, &record(&second, Some(2), RegistryBody::Deleted));
+        assert!(registry.held(&second).is_none());
+        assert_eq!((registry.born(ARN), registry.highest_version(ARN)), (Some(0), 2));
+        registry.fold(4, &record(ARN, Some(0), RegistryBody::Deleted));
+        registry.fold(5, &record(ARN, None, machine("A")));
+        registry.fold(6, &record(&second, None, version(0, 2)));
+        let born = (registry.born(ARN), registry.highest_version(ARN));
+        assert_eq!(born, (Some(5), 0), "a version of the machine that was deleted counts for nothing");
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn start(life: &Life, definition: &Arc<Definition>, i: usize, answer: &Answers) 
         definition: definition.clone(),
         input: Payload::from_text(&format!("{{\"n\":{i}}}")).expect("JSON"),
         traceparent: None,
+        qualifier: None,
     }));
     let answer = answer.clone();
     let answer = Box::new(move |reply| answer.send((i, reply)).expect("somebody waits"));

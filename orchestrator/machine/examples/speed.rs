@@ -182,6 +182,7 @@ fn start() -> Start {
         role_arn: Arc::from(""),
         traceparent: None,
         reply_to: None,
+        qualifier: None,
     };
     let arn = Arc::from("arn:aws:states:us-east-1:000000000000:execution:m:run");
     Start {

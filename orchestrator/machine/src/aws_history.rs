@@ -4,7 +4,7 @@
 //! events have none.
 
 use baton_schemas::Payload;
-use baton_schemas::history::{Event, EventKind, Failure, Resource, StateType, TaskScheduled};
+use baton_schemas::history::{Event, EventKind, Failure, Resource, Started, StateType, TaskScheduled};
 use serde_json::{Map, Value, json};
 
 /// The event as GetExecutionHistory returns it (timestamp in seconds since the epoch, as AWS's JSON protocol does);
@@ -153,7 +153,7 @@ fn details(event: &Event, region: &str, include_data: bool) -> Option<(&'static 
     Some(match &event.kind {
         K::ExecutionStarted(s) => (
             "executionStartedEventDetails",
-            fields.data("input", data).with("roleArn", &*s.role_arn),
+            with_qualifier(fields.data("input", data).with("roleArn", &*s.role_arn), s),
         ),
         K::ExecutionSucceeded => (
             "executionSucceededEventDetails",
@@ -245,6 +245,14 @@ fn task_details(
         K::ActivityTimedOut(f) => ("activityTimedOutEventDetails", fields.failure(f)),
         _ => return None,
     })
+}
+
+/// The version and alias that were named at the start.
+fn with_qualifier(fields: Fields, started: &Started) -> Fields {
+    let (alias, version) = started.alias_and_version();
+    fields
+        .with_some("stateMachineAliasArn", alias)
+        .with_some("stateMachineVersionArn", version)
 }
 
 fn iteration(name: &str, index: u64) -> Fields {

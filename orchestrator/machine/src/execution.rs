@@ -130,6 +130,7 @@ impl Execution {
             role_arn: nothing,
             traceparent: None,
             reply_to: None,
+            qualifier: None,
         };
         let input = Payload::empty_object();
         Self {

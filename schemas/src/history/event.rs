@@ -222,6 +222,17 @@ pub struct Started {
     /// Where the result is to be reported as a record, if the starter asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<crate::request::ReplyTo>,
+    /// The version that was named at the start, `3`, or the alias and the version it led to, `live:3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qualifier: Option<Arc<str>>,
+}
+
+impl Started {
+    /// ARNs of the alias and of the version that were named at the start.
+    #[must_use]
+    pub fn alias_and_version(&self) -> (Option<String>, Option<String>) {
+        crate::arn::alias_and_version(&self.machine, self.qualifier.as_deref())
+    }
 }
 
 /// What kind of resource a task calls, as AWS names it.

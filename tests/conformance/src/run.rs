@@ -41,6 +41,7 @@ pub fn execution(case: &Case, crashes: bool) -> Result<Outcome, String> {
         definition,
         input: Payload::from_value(&input(case)),
         traceparent: None,
+        qualifier: None,
     };
     world
         .call(Call::Start(Box::new(start)))

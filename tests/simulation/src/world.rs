@@ -491,6 +491,7 @@ impl World {
                 definition: self.programs.get(caller.machine).clone(),
                 input: caller.input.clone(),
                 traceparent: None,
+                qualifier: None,
             }))
         };
         self.nodes[n].seats[p].calls.push(id);

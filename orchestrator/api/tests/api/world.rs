@@ -408,6 +408,7 @@ fn records(execution: &str, machine: &Arc<str>, start_ms: i64) -> Vec<Bytes> {
         role_arn: ROLE.into(),
         traceparent: None,
         reply_to: None,
+        qualifier: None,
     };
     let (state, name): (_, Arc<str>) = (StateType::Pass, "Only".into());
     let kinds = [

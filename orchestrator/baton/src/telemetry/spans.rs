@@ -335,6 +335,7 @@ mod tests {
             role_arn: "".into(),
             traceparent: traceparent.map(Into::into),
             reply_to: None,
+            qualifier: None,
         }))
     }
 

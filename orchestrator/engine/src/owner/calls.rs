@@ -97,6 +97,7 @@ impl Owner {
             input: call.input,
             traceparent: call.traceparent,
             reply_to: None,
+            qualifier: call.qualifier,
             cause: http(id),
         };
         let start_ms = self.now_ms;

@@ -26,6 +26,7 @@ pub struct NewExecution<'a> {
     pub input: Payload,
     pub traceparent: Option<Arc<str>>,
     pub reply_to: Option<ReplyTo>,
+    pub qualifier: Option<Arc<str>>,
     pub cause: Cause,
 }
 
@@ -38,7 +39,12 @@ impl Owner {
     ) -> Result<(), CallError> {
         let arn = new.execution;
         let start_hash = start_hash(&new.definition.arn, &new.input);
-        let started = started_by(new.definition, new.traceparent, new.reply_to);
+        let started = started_by(
+            new.definition,
+            new.traceparent,
+            new.reply_to,
+            new.qualifier,
+        );
         let start = Start {
             arn: arn.clone(),
             started,

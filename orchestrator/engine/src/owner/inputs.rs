@@ -132,6 +132,7 @@ impl Owner {
             input: start.input,
             traceparent: start.traceparent,
             reply_to: start.reply_to,
+            qualifier: None,
             cause: cause.clone(),
         };
         if let Err(e) = self.start(new, out) {

@@ -135,6 +135,7 @@ pub fn started_by(
     definition: &Definition,
     traceparent: Option<Arc<str>>,
     reply_to: Option<baton_schemas::request::ReplyTo>,
+    qualifier: Option<Arc<str>>,
 ) -> baton_schemas::history::Started {
     baton_schemas::history::Started {
         machine: definition.arn.clone(),
@@ -142,5 +143,6 @@ pub fn started_by(
         role_arn: definition.entry.role_arn.clone(),
         traceparent,
         reply_to,
+        qualifier,
     }
 }

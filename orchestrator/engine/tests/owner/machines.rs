@@ -91,6 +91,7 @@ pub fn start_call(machine: u64, execution: &Arc<str>, input: &str) -> Call {
         definition: Machines::compiled().get(machine),
         input: json(input),
         traceparent: None,
+        qualifier: None,
     }))
 }
 

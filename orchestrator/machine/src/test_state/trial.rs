@@ -180,6 +180,7 @@ impl Trial<'_> {
             role_arn: Arc::from(""),
             traceparent: None,
             reply_to: None,
+            qualifier: None,
         };
         let start = Start {
             arn: Arc::from("arn:aws:states:::express:TestState:TestState"),

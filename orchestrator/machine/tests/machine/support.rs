@@ -29,6 +29,7 @@ pub fn start(input: &str) -> Start {
         role_arn: Arc::from("role"),
         traceparent: None,
         reply_to: None,
+        qualifier: None,
     };
     Start {
         arn: Arc::from(ARN),

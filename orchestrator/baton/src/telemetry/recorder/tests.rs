@@ -41,6 +41,7 @@ fn history(age_ms: i64) -> Vec<Step> {
         role_arn: "".into(),
         traceparent: None,
         reply_to: None,
+        qualifier: None,
     }));
     let (state, name): (_, Arc<str>) = (StateType::Wait, "S".into());
     let entered = EventKind::StateEntered {
