@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from broker.programs import Java
 from support.broker import Broker
 from support.paths import RESULTS
 
@@ -31,6 +32,12 @@ def broker(directory):
     shared = Broker(directory / "shared", HOUSEKEEPING).start()
     yield shared
     assert shared.stop() == 0, shared.process.tail()
+
+
+@pytest.fixture(scope="session")
+def java(directory):
+    """Kafka's Java client and tools, compiled for this run."""
+    return Java(directory)
 
 
 @pytest.fixture

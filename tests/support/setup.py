@@ -1,4 +1,4 @@
-"""Installs what the tests need, once, into .cache/: a Python environment, Kafka's jars, cargo-deny.
+"""Installs what the tests need, once, into .cache/: a Python environment, Kafka's jars, kafkajs, cargo-deny.
 
 Owns: the list of system packages and how each missing one is named to the user. Stdlib only. It never touches the
 system unless it runs as root on a machine with apt-get; otherwise it says what to install.
@@ -11,12 +11,17 @@ import shutil
 import subprocess
 import sys
 
-from support.paths import CACHE, KAFKA_LIBS, KAFKA_POM, REQUIREMENTS, VENV, VENV_PYTHON
+from support.paths import (
+    CACHE, KAFKA_LIBS, KAFKA_POM, KAFKA_TOOLS_LIBS, KAFKA_TOOLS_POM, KAFKAJS, KAFKAJS_PACKAGE, REQUIREMENTS, VENV, VENV_PYTHON,
+)
 
 # command -> Debian package that has it.
 FOR_BUILD = {"cc": "gcc", "g++": "g++", "make": "make", "perl": "perl"}
 FOR_CERTIFICATES = {"openssl": "openssl"}
 FOR_KAFKA = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
+FOR_KAFKA_TOOLS = {**FOR_KAFKA, "javac": "openjdk-17-jdk-headless"}
+FOR_KAFKAJS = {"node": "nodejs", "npm": "npm"}
+FOR_KCAT = {"kcat": "kcat"}
 JAVA_MINIMUM = 17
 
 
@@ -40,17 +45,39 @@ def kafka():
     """Java and Kafka's jars."""
     _system_packages(FOR_KAFKA)
     _check_java()
-    stamp = KAFKA_LIBS.parent / "stamp"
-    if _stamped(stamp, KAFKA_POM):
+    _jars(KAFKA_POM, KAFKA_LIBS)
+
+
+def kafka_tools():
+    """A Java compiler, and the jars of Kafka's client and console tools."""
+    _system_packages(FOR_KAFKA_TOOLS)
+    _check_java()
+    _jars(KAFKA_TOOLS_POM, KAFKA_TOOLS_LIBS)
+
+
+def kafkajs():
+    """Node's Kafka client with codecs for it."""
+    _system_packages(FOR_KAFKAJS)
+    stamp = KAFKAJS / "stamp"
+    if _stamped(stamp, KAFKAJS_PACKAGE):
         return
-    shutil.rmtree(KAFKA_LIBS, ignore_errors=True)
-    KAFKA_LIBS.mkdir(parents=True)
+    shutil.rmtree(KAFKAJS, ignore_errors=True)
+    KAFKAJS.mkdir(parents=True)
+    shutil.copy(KAFKAJS_PACKAGE, KAFKAJS)
+    # Nothing of it needs a script at its installation; none is run.
     _must(
-        ["mvn", "-q", "-B", "-f", str(KAFKA_POM), "dependency:copy-dependencies", "-DincludeScope=runtime",
-         f"-DoutputDirectory={KAFKA_LIBS}"],
-        "Maven could not fetch Kafka's jars: check the network, or your Maven mirror settings",
+        ["npm", "install", "--prefix", str(KAFKAJS), "--ignore-scripts", "--no-audit", "--no-fund"],
+        "npm could not install kafkajs: check the network, or your npm registry settings",
     )
-    _stamp(stamp, KAFKA_POM)
+    _stamp(stamp, KAFKAJS_PACKAGE)
+
+
+def kcat():
+    """kcat, if the system has it or can get it; its tests are skipped otherwise, as it is in no registry of a language."""
+    try:
+        _system_packages(FOR_KCAT)
+    except Missing as missing:
+        print(f"tests with kcat are skipped: {missing}", flush=True)
 
 
 def python():
@@ -70,6 +97,19 @@ def python():
         "pip could not install tests/support/requirements.txt: check the network, or your package index settings",
     )
     _stamp(stamp, REQUIREMENTS)
+
+
+def _jars(pom, libs):
+    stamp = libs.parent / "stamp"
+    if _stamped(stamp, pom):
+        return
+    shutil.rmtree(libs, ignore_errors=True)
+    libs.mkdir(parents=True)
+    _must(
+        ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={libs}"],
+        "Maven could not fetch Kafka's jars: check the network, or your Maven mirror settings",
+    )
+    _stamp(stamp, pom)
 
 
 def _system_packages(wanted):
