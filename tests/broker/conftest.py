@@ -15,6 +15,12 @@ _numbers = itertools.count(1)
 HOUSEKEEPING = ["--housekeeping-ms", "200"]
 
 
+def pytest_addoption(parser):
+    """What `./tests/run broker` takes beside pytest's own options."""
+    parser.addoption("--full", action="store_true", help="200 kills instead of 10")
+    parser.addoption("--seed", type=int, help="repeats the choices of a run of kills")
+
+
 @pytest.fixture(scope="session")
 def directory(request):
     """Where this run keeps data and logs; it stays if something failed, since the logs tell why."""
