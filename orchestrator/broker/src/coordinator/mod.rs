@@ -20,7 +20,7 @@ use crate::group::{
     SyncRequest, Ticket,
 };
 use crate::log::{LogError, Logs};
-use crate::server::limits::{GROUPS_MAX, OFFSETS_KEPT_MS};
+use crate::server::limits::{GROUPS_BYTES_MAX, GROUPS_MAX, MEMBER_BYTES_MAX, OFFSETS_KEPT_MS};
 pub(crate) use offsets::{Committed, Offsets, Position};
 
 /// All groups.
@@ -66,8 +66,14 @@ impl Coordinator {
     /// A member joins; the answer comes when the generation is formed.
     pub(crate) async fn join(&self, group: &str, request: &JoinRequest) -> JoinReply {
         let refused = |error| JoinReply::refused(error, &request.identity.member);
+        if request.bytes() > MEMBER_BYTES_MAX {
+            return refused(ResponseError::InvalidRequest);
+        }
         let answer = {
             let mut state = self.lock();
+            if state.bytes() + request.bytes() > GROUPS_BYTES_MAX {
+                return refused(ResponseError::GroupMaxSizeReached);
+            }
             if !state.groups.contains_key(group) {
                 if !request.identity.member.is_empty() {
                     return refused(ResponseError::UnknownMemberId);
@@ -95,6 +101,10 @@ impl Coordinator {
             let mut state = self.lock();
             if !state.groups.contains_key(group) {
                 return SyncReply::refused(ResponseError::UnknownMemberId);
+            }
+            if !request.assignments.is_empty() && state.bytes() + request.bytes() > GROUPS_BYTES_MAX
+            {
+                return SyncReply::refused(ResponseError::GroupMaxSizeReached);
             }
             self.park(&mut state, group, |group, ticket, now_ms, out| {
                 group.sync(request, ticket, now_ms, out)
@@ -270,10 +280,8 @@ impl Coordinator {
         }
     }
 
-    async fn put(&self, entries: Vec<(Bytes, Option<Bytes>)>) -> Result<(), ResponseError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
+    /// Durably sets or deletes keys; answers the position in the order of all such changes.
+    async fn put(&self, entries: Vec<(Bytes, Option<Bytes>)>) -> Result<i64, ResponseError> {
         self.logs
             .state_put(entries)
             .await
@@ -303,6 +311,11 @@ impl State {
                 let _ = waiting.send(reply);
             }
         }
+    }
+
+    /// Size of what members of all groups have sent and is kept.
+    fn bytes(&self) -> usize {
+        self.groups.values().map(Group::bytes).sum()
     }
 
     fn next_deadline_ms(&self) -> Option<i64> {

@@ -7,9 +7,9 @@ use kafka_protocol::ResponseError;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::Coordinator;
+use super::{Coordinator, State};
 use crate::group::{Group, Identity};
-use crate::server::limits::GROUPS_MAX;
+use crate::server::limits::{GROUPS_MAX, OFFSETS_MAX};
 use crate::server::unix_ms;
 
 /// What the keys of offsets begin with, among the server's own.
@@ -29,6 +29,13 @@ pub(crate) struct Committed {
     pub(crate) metadata: String,
     /// When it was committed, Unix time in ms.
     pub(crate) at_ms: i64,
+    /// Its place in the order of all changes, for commits that are told at the same time; -1 of those before the start.
+    #[serde(skip, default = "before_all")]
+    pub(crate) place: i64,
+}
+
+fn before_all() -> i64 {
+    -1
 }
 
 /// The offsets of one group.
@@ -46,6 +53,17 @@ impl Offsets {
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.committed.is_empty()
+    }
+
+    /// Takes commits over, but those that a later one was faster than.
+    fn take(&mut self, commits: Vec<(Position, Committed)>, place: i64) {
+        for (position, committed) in commits {
+            let known = self.committed.get(&position);
+            if known.is_none_or(|known| known.place <= place) {
+                self.committed
+                    .insert(position, Committed { place, ..committed });
+            }
+        }
     }
 
     /// Positions whose last commit is older.
@@ -71,6 +89,9 @@ impl Coordinator {
         {
             let mut state = self.lock();
             let now_ms = self.now_ms();
+            if state.adds_too_many(group, &commits) {
+                return Err(ResponseError::GroupMaxSizeReached);
+            }
             if let Some(found) = state.groups.get_mut(group) {
                 found.check_commit(identity, generation, now_ms)?;
             } else if generation >= 0 {
@@ -87,19 +108,15 @@ impl Coordinator {
                 serde_json::to_vec(committed).map_err(|_| ResponseError::UnknownServerError)?;
             entries.push((key(group, position), Some(Bytes::from(value))));
         }
-        self.put(entries).await?;
+        let place = self.put(entries).await?;
         let mut state = self.lock();
         // It may have been forgotten meanwhile, as nothing was left of it.
         state
             .groups
             .entry(group.to_owned())
             .or_insert_with(|| Group::new(self.now_ms()));
-        state
-            .offsets
-            .entry(group.to_owned())
-            .or_default()
-            .committed
-            .extend(commits);
+        let offsets = state.offsets.entry(group.to_owned()).or_default();
+        offsets.take(commits, place);
         Ok(())
     }
 
@@ -183,6 +200,23 @@ impl Coordinator {
     }
 }
 
+impl State {
+    /// Whether commits to new positions would exceed what is kept of all groups.
+    fn adds_too_many(&self, group: &str, commits: &[(Position, Committed)]) -> bool {
+        let known = self.offsets.get(group);
+        let is_new = |(position, _): &&(Position, Committed)| {
+            known.is_none_or(|known| !known.committed.contains_key(position))
+        };
+        let added = commits.iter().filter(is_new).count();
+        let all: usize = self
+            .offsets
+            .values()
+            .map(|offsets| offsets.committed.len())
+            .sum();
+        added > 0 && all + added > OFFSETS_MAX
+    }
+}
+
 /// The offsets among the server's own keys and values. What can't be read is left out, with a line in the log.
 pub(super) fn load(kept: &BTreeMap<Bytes, Bytes>) -> BTreeMap<String, Offsets> {
     let mut groups: BTreeMap<String, Offsets> = BTreeMap::new();
@@ -239,6 +273,7 @@ impl Committed {
             leader_epoch,
             metadata,
             at_ms: unix_ms(),
+            place: before_all(),
         }
     }
 }
@@ -246,6 +281,19 @@ impl Committed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_commits_at_the_same_time_the_later_counts_whichever_is_told_first() {
+        let position = ("orders".to_owned(), 0);
+        let commit = |offset| vec![(position.clone(), Committed::now(offset, 0, String::new()))];
+        for order in [[0, 1], [1, 0]] {
+            let mut offsets = Offsets::default();
+            order
+                .into_iter()
+                .for_each(|place| offsets.take(commit(10 + place), place));
+            assert_eq!(offsets.committed[&position].offset, 11, "{order:?}");
+        }
+    }
 
     #[test]
     fn keys_are_read_back_whatever_the_group_is_called() {

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
-use super::messages::{Answer, Identity, JoinReply, JoinRequest, Reply, SyncReply, Ticket};
+use super::messages::{
+    Answer, Identity, JoinReply, JoinRequest, Reply, SyncReply, Ticket, pairs_bytes,
+};
 use super::{Group, Phase};
 
 /// A member of a group.
@@ -53,6 +55,11 @@ impl Member {
         self.rebalance_timeout_ms = request.rebalance_timeout_ms;
         self.protocols.clone_from(&request.protocols);
         self.heard(now_ms);
+    }
+
+    /// Size of what it has sent and was given.
+    pub(super) fn bytes(&self) -> usize {
+        pairs_bytes(&self.protocols) + self.assignment.len() + self.client_id.len()
     }
 
     /// Its session starts again.

@@ -40,6 +40,13 @@ pub(crate) struct JoinRequest {
     pub(crate) can_skip_assignment: bool,
 }
 
+impl JoinRequest {
+    /// Size of what is kept of it.
+    pub(crate) fn bytes(&self) -> usize {
+        pairs_bytes(&self.protocols) + self.protocol_type.len() + self.fresh_id.len()
+    }
+}
+
 /// A SyncGroup request.
 #[derive(Debug, Clone)]
 pub(crate) struct SyncRequest {
@@ -53,6 +60,21 @@ pub(crate) struct SyncRequest {
     pub(crate) protocol: Option<String>,
     /// From the leader: member id and assignment.
     pub(crate) assignments: Vec<(String, Bytes)>,
+}
+
+impl SyncRequest {
+    /// Size of what is kept of it.
+    pub(crate) fn bytes(&self) -> usize {
+        pairs_bytes(&self.assignments)
+    }
+}
+
+/// Size of names with bytes.
+pub(super) fn pairs_bytes(pairs: &[(String, Bytes)]) -> usize {
+    pairs
+        .iter()
+        .map(|(name, bytes)| name.len() + bytes.len())
+        .sum()
 }
 
 /// An answer and the request that it belongs to.

@@ -89,6 +89,13 @@ impl Group {
         self.members.is_empty() && self.pending.is_empty()
     }
 
+    /// Size of what its members have sent and is kept.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |(id, member): (&String, &Member)| id.len() + member.bytes();
+        let pending: usize = self.pending.keys().map(String::len).sum();
+        self.members.iter().map(of).sum::<usize>() + pending
+    }
+
     /// The protocol type of its members, the last ones if it is empty.
     pub(crate) fn protocol_type(&self) -> Option<&str> {
         self.protocol_type.as_deref()

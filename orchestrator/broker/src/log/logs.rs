@@ -358,10 +358,10 @@ impl Logs {
     }
 
     /// Durably sets (`Some`) or deletes (`None`) keys of the server's own, all or none. Calls that run at the same time
-    /// take effect in the order in which they were first polled.
-    pub async fn state_put(&self, entries: Vec<(Bytes, Option<Bytes>)>) -> Result<(), LogError> {
+    /// take effect in the order in which they were first polled, which is that of the positions they answer.
+    pub async fn state_put(&self, entries: Vec<(Bytes, Option<Bytes>)>) -> Result<i64, LogError> {
         if entries.is_empty() {
-            return Ok(());
+            return Ok(-1);
         }
         let now_ms = now_ms();
         let batch = server_state::encode(&entries, now_ms)?;
@@ -369,7 +369,7 @@ impl Logs {
             .write(batch, &self.state_config, now_ms)?
             .durable()
             .await
-            .map(|_| ())
+            .map(|appended| appended.base_offset)
     }
 
     /// All keys and values of the server's own. Reads the disk: for the start.

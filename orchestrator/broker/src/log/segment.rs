@@ -91,6 +91,18 @@ pub enum End {
     Torn(String),
 }
 
+/// How closely batches are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Headers only.
+    Headers,
+    /// Checksums too.
+    Sums,
+    /// Checksums, and each batch begins where the one before it ended. Offsets are outside of the checksum, and only
+    /// compaction leaves gaps between them.
+    WithoutGaps,
+}
+
 /// Reads batches from `segment.bytes` on, adding them to the segment and the index, up to the end or to what is not
 /// sound; `until` is the offset at which the next segment begins. `check_crc` reads their contents too. Memory is
 /// bounded whatever the file holds.
@@ -99,7 +111,7 @@ pub fn read_through(
     segment: &mut Segment,
     index: &mut Index,
     until: i64,
-    check_crc: bool,
+    check: Check,
     mut each: impl FnMut(&Header),
 ) -> io::Result<End> {
     let mut chunk = Chunk {
@@ -116,13 +128,17 @@ pub fn read_through(
         if header.bytes as u64 > chunk.length - segment.bytes {
             return Ok(End::Torn("a batch is cut off".to_owned()));
         }
-        if !segment.may_follow(&header) || header.last_offset() >= until {
+        let leaves_gap = header.base_offset != segment.last_offset + 1;
+        if !segment.may_follow(&header)
+            || header.last_offset() >= until
+            || (leaves_gap && check == Check::WithoutGaps)
+        {
             return Ok(End::Torn(format!(
                 "offset {} after {}",
                 header.base_offset, segment.last_offset
             )));
         }
-        if check_crc && chunk.crc(segment.bytes, header.bytes)? != header.crc {
+        if check != Check::Headers && chunk.crc(segment.bytes, header.bytes)? != header.crc {
             return Ok(End::Torn(format!(
                 "the checksum of the batch at offset {} is wrong",
                 header.base_offset

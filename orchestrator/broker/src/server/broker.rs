@@ -8,6 +8,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::BrokerId;
 use kafka_protocol::protocol::StrBytes;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::Settings;
@@ -25,6 +26,8 @@ pub(crate) struct Broker {
     pub(crate) logs: Arc<Logs>,
     pub(crate) coordinator: Coordinator,
     pub(crate) cluster_id: String,
+    /// Room in memory for large requests, in bytes.
+    pub(crate) room: Semaphore,
 }
 
 /// One connection's client.

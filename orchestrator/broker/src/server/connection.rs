@@ -4,17 +4,18 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{SemaphorePermit, watch};
+use tokio::time::{Instant, timeout};
 
 use super::dispatch::{self, Step};
 use super::inbound::Inbound;
-use super::limits::{IDLE_MAX, IN_FLIGHT_MAX, READ_AHEAD_BYTES_MAX, WRITE_MAX};
+use super::limits::{IDLE_MAX, IN_FLIGHT_MAX, LARGE_REQUEST_MAX, READ_AHEAD_BYTES_MAX, WRITE_MAX};
 use super::{Broker, Peer};
 
 /// Why a connection ended before its client closed it.
@@ -50,17 +51,36 @@ pub(super) async fn run(
     let mut inbound = Inbound::new(broker.settings.request_bytes_max);
     // Produce requests whose records are written, but not yet durable; the oldest first.
     let mut in_flight: VecDeque<Answering<'_>> = VecDeque::new();
+    // What a large request has of the room for all of them, and until when it must be whole.
+    let mut room: Option<(SemaphorePermit<'_>, Instant)> = None;
     loop {
         if *stopping.borrow() {
             return Err(End::Closed);
         }
         let Some(frame) = inbound.next(peer.authenticated).map_err(End::Refused)? else {
+            if room.is_none()
+                && let Some(bytes) = inbound.large(peer.authenticated).map_err(End::Refused)?
+            {
+                while !in_flight.is_empty() {
+                    finish_oldest(&mut writer, &mut in_flight).await?;
+                }
+                let taken = tokio::select! {
+                    taken = broker.room.acquire_many(bytes) => taken.map_err(|_| End::Closed)?,
+                    _ = stopping.changed() => return Err(End::Closed),
+                };
+                room = Some((taken, Instant::now() + LARGE_REQUEST_MAX));
+            }
+            let patience = match &room {
+                Some((_, whole_by)) => whole_by.saturating_duration_since(Instant::now()),
+                None => IDLE_MAX,
+            };
             wait(
                 &mut reader,
                 &mut writer,
                 &mut inbound,
                 &mut in_flight,
                 &mut stopping,
+                patience,
             )
             .await?;
             continue;
@@ -80,6 +100,7 @@ pub(super) async fn run(
                 }
             }
         }
+        room = None;
     }
 }
 
@@ -90,11 +111,12 @@ async fn wait(
     inbound: &mut Inbound,
     in_flight: &mut VecDeque<Answering<'_>>,
     stopping: &mut watch::Receiver<bool>,
+    patience: Duration,
 ) -> Result<(), End> {
     if in_flight.is_empty() {
         inbound.make_room();
         let read = tokio::select! {
-            read = timeout(IDLE_MAX, reader.read_buf(&mut inbound.buffer)) => read,
+            read = timeout(patience, reader.read_buf(&mut inbound.buffer)) => read,
             _ = stopping.changed() => return Err(End::Closed),
         };
         return match read {

@@ -3,7 +3,8 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::limits::{
-    READ_CHUNK_BYTES, READ_GROWTH_BYTES_MAX, SMALL_REQUEST_BYTES_MAX, STRANGER_REQUEST_BYTES_MAX,
+    LARGE_REQUEST_BYTES, LARGE_REQUESTS_BYTES_MAX, READ_CHUNK_BYTES, READ_GROWTH_BYTES_MAX,
+    SMALL_REQUEST_BYTES_MAX, STRANGER_REQUEST_BYTES_MAX,
 };
 
 /// Bytes of the length before each request.
@@ -37,6 +38,13 @@ impl Inbound {
         }
         self.buffer.advance(PREFIX_BYTES);
         Ok(Some(self.buffer.split_to(length).freeze()))
+    }
+
+    /// The length of the request at the beginning if it is a large one.
+    pub(super) fn large(&self, authenticated: bool) -> Result<Option<u32>, String> {
+        let length = self.length(authenticated)?;
+        let large = length.filter(|length| *length > LARGE_REQUEST_BYTES);
+        Ok(large.map(|length| length.min(LARGE_REQUESTS_BYTES_MAX) as u32))
     }
 
     /// Makes room to read into: little at first, more as a large request really comes.

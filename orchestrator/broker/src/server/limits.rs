@@ -8,6 +8,12 @@ pub const STRANGER_REQUEST_BYTES_MAX: usize = 16 << 10;
 pub const SMALL_REQUEST_BYTES_MAX: usize = 2 << 20;
 /// Default of most bytes of a Produce request. Clients send at most 1 MiB unless they are told otherwise.
 pub const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// A request above this takes room among all that are being read (`LARGE_REQUESTS_BYTES_MAX`) before it is read on.
+pub const LARGE_REQUEST_BYTES: usize = 256 << 10;
+/// Most bytes of large requests that are being read, over all connections; further ones wait to be read.
+pub const LARGE_REQUESTS_BYTES_MAX: usize = 256 << 20;
+/// A large request that is not whole after this long ends its connection, so that its room goes to others.
+pub const LARGE_REQUEST_MAX: Duration = Duration::from_secs(30);
 /// Default of most connections at a time.
 pub const CONNECTIONS_MAX: usize = 2_000;
 /// Produce requests of one connection that are written but not yet answered. Kafka's clients send 5 at most.
@@ -42,6 +48,12 @@ pub const SESSION_TIMEOUT_MS_MIN: i32 = 500;
 pub const SESSION_TIMEOUT_MS_MAX: i32 = 1_800_000;
 /// Most groups at a time, those included that only have offsets.
 pub const GROUPS_MAX: usize = 10_000;
+/// Largest subscription and assignor data of one group member.
+pub const MEMBER_BYTES_MAX: usize = 512 << 10;
+/// Most bytes of subscriptions and assignments of all groups together.
+pub const GROUPS_BYTES_MAX: usize = 64 << 20;
+/// Most committed offsets of all groups together.
+pub const OFFSETS_MAX: usize = 100_000;
 /// Largest metadata of one committed offset, as in Kafka (`offset.metadata.max.bytes`).
 pub const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
 /// Offsets of a group without members are forgotten after this long, as in Kafka (`offsets.retention.minutes`).

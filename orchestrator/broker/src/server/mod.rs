@@ -105,6 +105,7 @@ pub async fn serve(settings: Settings) -> Result<Handle, ServeError> {
         logs: logs.clone(),
         coordinator,
         cluster_id,
+        room: Semaphore::new(limits::LARGE_REQUESTS_BYTES_MAX),
     });
     let timers = tokio::spawn({
         let broker = broker.clone();

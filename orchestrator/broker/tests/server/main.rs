@@ -5,6 +5,7 @@ mod bad_bytes;
 mod client;
 mod fetching;
 mod groups;
+mod memory;
 mod producing;
 mod topics;
 mod users;

@@ -79,6 +79,10 @@ impl Partition {
             self.lock().refuse(why);
             return;
         }
+        // A flusher may be at an earlier file, with the only report of its failure: nothing is sound before it is done.
+        if self.disk.fsync && self.lock().durable < at.offset {
+            return;
+        }
         self.save_index(&segment, &index);
         let saved = serde_json::to_vec(&Saved { at, producers }).map_err(io::Error::other);
         let written = saved.and_then(|json| {

@@ -8,7 +8,7 @@ use crate::log::{
     index::Index,
     limits::{DECOMPRESSED_BYTES_MAX, INDEX_INTERVAL_BYTES, READ_BYTES_MAX},
     records::{Record, records},
-    segment::{Segment, read_through},
+    segment::{Check, Segment, read_through},
 };
 use bytes::{Bytes, BytesMut};
 use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
@@ -191,7 +191,7 @@ impl Partition {
                     &mut again,
                     &mut index,
                     segment.last_offset + 1,
-                    false,
+                    Check::Headers,
                     |_| (),
                 )
                 .map_err(|error| self.error("read a segment for its index", &error))?;

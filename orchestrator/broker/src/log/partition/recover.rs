@@ -13,7 +13,7 @@ use crate::log::{
     flusher::Queue,
     index::Index,
     producers::Producers,
-    segment::{End, Segment, base_of, read_through},
+    segment::{Check, End, Segment, base_of, read_through},
 };
 use std::{
     fs::{self, File, OpenOptions},
@@ -40,12 +40,16 @@ impl Partition {
     ) -> io::Result<Arc<Self>> {
         fs::create_dir_all(&dir)?;
         let start = checkpoint::load_start(&dir)?;
-        let (mut checkpoint, producers) = checkpoint::load(&dir)?.unwrap_or_default();
+        let saved = checkpoint::load(&dir)?;
+        let cleaned = Cleaned::load(&dir)?;
+        let may_be_compacted = saved.is_none() && cleaned != Cleaned::default();
+        let (mut checkpoint, producers) = saved.unwrap_or_default();
         let mut found = Found {
             dir: &dir,
             label: &label,
             disk: &disk,
             checkpoint,
+            may_be_compacted,
             producers,
             segments: Vec::new(),
             index: Index::default(),
@@ -84,7 +88,7 @@ impl Partition {
             producers,
             checkpoint,
             seen_end: end,
-            cleaned: Cleaned::load(&dir)?,
+            cleaned,
             closed: segments,
             active,
             index,
@@ -107,6 +111,8 @@ struct Found<'a> {
     label: &'a str,
     disk: &'a Disk,
     checkpoint: Checkpoint,
+    /// Whether the checkpoint is lost that tells which segments compaction has left alone.
+    may_be_compacted: bool,
     producers: Producers,
     segments: Vec<Segment>,
     /// Index of the last segment.
@@ -173,7 +179,7 @@ impl Found<'_> {
             &mut segment,
             &mut Index::default(),
             until,
-            false,
+            Check::Headers,
             |_| (),
         )? {
             let bytes = length - segment.bytes;
@@ -205,7 +211,13 @@ impl Found<'_> {
         }
         let known_bytes = segment.bytes;
         let producers = &mut self.producers;
-        let end = read_through(&file, &mut segment, &mut index, until, true, |header| {
+        // Compaction leaves segments from the checkpoint on alone.
+        let check = if self.may_be_compacted {
+            Check::Sums
+        } else {
+            Check::WithoutGaps
+        };
+        let end = read_through(&file, &mut segment, &mut index, until, check, |header| {
             if header.producer_id >= 0 {
                 producers.remember(header, now_ms);
             }

@@ -101,3 +101,26 @@ async fn indexes_and_checkpoints_can_be_lost() {
     assert_eq!(texts(&everything(&logs, "t", 5000)), sent);
     assert_eq!(found(&logs.read("t", 0, 57, 1).unwrap().records)[0].0, 57);
 }
+
+#[tokio::test]
+async fn a_tail_with_another_offset_than_it_was_given_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = with_topic(dir.path(), &[]);
+    for text in ["a", "b", "c"] {
+        append(&logs, values(&[text])).await.unwrap();
+    }
+    drop(logs);
+    // A batch's offset is outside of its checksum.
+    let path = dir.path().join("topics/t/0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() / 3 * 2;
+    bytes[last + 6] ^= 8;
+    std::fs::write(&path, bytes).unwrap();
+    let logs = open(dir.path());
+    assert_eq!(texts(&everything(&logs, "t", 1000)), ["a", "b"]);
+    assert_eq!(
+        append(&logs, values(&["c"])).await.unwrap().base_offset,
+        2,
+        "the offset is given again"
+    );
+}
