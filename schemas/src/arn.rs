@@ -148,7 +148,10 @@ mod tests {
     #[test]
     fn a_qualifier_names_a_version_and_perhaps_an_alias() {
         assert_eq!(alias_and_version("m", None), (None, None));
-        assert_eq!(alias_and_version("m", Some("3")), (None, Some("m:3".into())));
+        assert_eq!(
+            alias_and_version("m", Some("3")),
+            (None, Some("m:3".into()))
+        );
         let both = (Some("m:live".into()), Some("m:3".into()));
         assert_eq!(alias_and_version("m", Some("live:3")), both);
     }

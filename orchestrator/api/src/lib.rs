@@ -29,7 +29,7 @@ pub use app::error::ApiError;
 pub use app::put::shown_events;
 pub use app::{App, Parts, Settings};
 pub use health::starting;
-pub use ports::{Cluster, Figure, FigureKind, Queues, Sample};
+pub use ports::{Cluster, Figure, FigureKind, Queues, Sample, TakeAnswer, TakeError, Taken};
 pub use watches::Watches;
 
 use axum::Router;

@@ -56,3 +56,19 @@ pub const WAIT_ROUND: Duration = Duration::from_secs(10);
 pub const OWNER_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Events of one page of a stream: what is read while the reader of the stream is slow.
 pub const STREAM_PAGE: usize = 100;
+/// Most versions of a machine (AWS: 1,000).
+pub const VERSIONS_MAX: usize = 1_000;
+/// Most aliases of a machine (AWS: 100).
+pub const ALIASES_MAX: usize = 100;
+/// Longest description of a version or alias, characters (AWS: 256).
+pub const DESCRIPTION_LENGTH_MAX: usize = 256;
+/// Most tags of a resource (AWS: 50).
+pub const TAGS_MAX: usize = 50;
+/// Longest key of a tag, characters (AWS: 128).
+pub const TAG_KEY_LENGTH_MAX: usize = 128;
+/// Longest value of a tag, characters (AWS: 256).
+pub const TAG_VALUE_LENGTH_MAX: usize = 256;
+/// How long GetActivityTask waits for a task. AWS holds a poll for 60 s, which is also the SDKs' time to read an answer.
+pub const ACTIVITY_WAIT: Duration = Duration::from_secs(50);
+/// Longest run of a synchronous execution (AWS: 5 minutes for EXPRESS).
+pub const SYNC_EXECUTION_MAX: Duration = Duration::from_secs(300);

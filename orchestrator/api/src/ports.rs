@@ -1,6 +1,7 @@
 //! What the API needs of its surroundings beyond the engine's ports; the Kafka adapter implements it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who owns which partition, and how this node is.
 pub trait Cluster: Send + Sync {
@@ -22,8 +23,33 @@ pub trait Cluster: Send + Sync {
     }
 }
 
-/// Makes the topics of task queues.
+/// A task that was taken off its queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its token.
+    pub token: Arc<str>,
+    /// Its input, JSON text.
+    pub input: String,
+}
+
+/// Why no task could be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakeError {
+    /// This many wait for the queue's tasks, and more may not.
+    TooMany(usize),
+    /// The queue can't be read, in words.
+    Unavailable(String),
+}
+
+/// Called once with the task, or `None` when there was none in time; says whether the one who asked still listens.
+pub type TakeAnswer = Box<dyn FnOnce(Result<Option<Taken>, TakeError>) -> bool + Send>;
+
+/// Makes the topics of task queues, and takes tasks off them for those who can't.
 pub trait Queues: Send + Sync {
+    /// Takes the next task off a queue, waiting for one up to `patience`. A task counts as taken once `answer` was told
+    /// of it and has said that somebody listens; a crash in between hands it out again.
+    fn take(&self, queue: Arc<str>, patience: Duration, answer: TakeAnswer);
+
     /// Sees to it that the topics of these queues exist; `answer` is called once, with what is wrong if they can't.
     fn ensure(&self, queues: Vec<Arc<str>>, answer: Box<dyn FnOnce(Result<(), String>) + Send>);
 }

@@ -2,10 +2,12 @@
 
 use crate::figures;
 use crate::telemetry::recorder::Recorder;
-use baton_api::{Cluster, Figure, Queues};
+use baton_api::{Cluster, Figure, Queues, TakeAnswer, TakeError, Taken};
+use baton_kafka::activities::{TakeRefused, TakenTask};
 use baton_kafka::{Readiness, RuntimeHandle};
 use baton_store::Store;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// This node.
 pub struct Node {
@@ -59,6 +61,21 @@ impl Queues for Node {
             let queues: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
             answer(engine.ensure_queues(&queues).map_err(|e| e.to_string()));
         });
+    }
+
+    fn take(&self, queue: Arc<str>, patience: Duration, answer: TakeAnswer) {
+        let shown = |task: TakenTask| Taken {
+            token: task.token,
+            input: task.input,
+        };
+        let refused = |refused| match refused {
+            TakeRefused::TooMany(max) => TakeError::TooMany(max),
+            TakeRefused::Unavailable(why) => TakeError::Unavailable(why),
+        };
+        let answer = Box::new(move |taken: Result<Option<TakenTask>, TakeRefused>| {
+            answer(taken.map(|task| task.map(shown)).map_err(refused))
+        });
+        self.engine.take_task(queue, patience, answer);
     }
 }
 

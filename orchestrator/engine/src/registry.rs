@@ -166,7 +166,9 @@ impl Registry {
     /// All of these whose ARN begins with `prefix`, in the order of their ARNs.
     pub fn held_under(&self, prefix: &str) -> Vec<(Arc<str>, Arc<Held>)> {
         let state = self.read();
-        let from = state.held.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let from = state
+            .held
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.take_while(|(arn, _)| arn.starts_with(prefix))
             .map(|(arn, held)| (arn.clone(), held.clone()))
             .collect()
@@ -375,12 +377,19 @@ mod tests {
         assert_eq!(registry.held(&second).map(|held| held.revision), Some(2));
         registry.fold(3, &record(&second, Some(2), RegistryBody::Deleted));
         assert!(registry.held(&second).is_none());
-        assert_eq!((registry.born(ARN), registry.highest_version(ARN)), (Some(0), 2));
+        assert_eq!(
+            (registry.born(ARN), registry.highest_version(ARN)),
+            (Some(0), 2)
+        );
         registry.fold(4, &record(ARN, Some(0), RegistryBody::Deleted));
         registry.fold(5, &record(ARN, None, machine("A")));
         registry.fold(6, &record(&second, None, version(0, 2)));
         let born = (registry.born(ARN), registry.highest_version(ARN));
-        assert_eq!(born, (Some(5), 0), "a version of the machine that was deleted counts for nothing");
+        assert_eq!(
+            born,
+            (Some(5), 0),
+            "a version of the machine that was deleted counts for nothing"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the rest of the process sees of the running engine.
 
+use crate::activities::{Activities, TakeAnswer};
+use crate::config::Config;
 use crate::inbox::{Inbox, Message, QueuedCall};
 use crate::measures::Measured;
 use crate::metrics::{Counters, Snapshot, add};
@@ -34,6 +36,8 @@ pub(crate) struct Inner {
     pub registry: Sender<Request>,
     pub stops: Stops,
     pub threads: Mutex<Vec<JoinHandle<()>>>,
+    pub config: Config,
+    pub activities: Arc<Activities>,
 }
 
 /// Ways to tell each thread to end.
@@ -115,6 +119,14 @@ impl RuntimeHandle {
     /// The first that can't be made.
     pub fn ensure_queues(&self, queues: &[&str]) -> Result<(), TopicError> {
         self.inner.admin.ensure_queues(queues)
+    }
+
+    /// Takes the next task off a queue for a worker without Kafka, waiting for one up to `patience`.
+    pub fn take_task(&self, queue: Arc<str>, patience: Duration, answer: TakeAnswer) {
+        let Inner {
+            activities, config, ..
+        } = &*self.inner;
+        activities.take(config, queue, patience, answer);
     }
 
     /// Takes no more inputs and calls, and waits until everything under way is acknowledged, effective and sent, up to

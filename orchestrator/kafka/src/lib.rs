@@ -14,6 +14,7 @@
 //! The driver is one thread, so owners need no lock; whoever talks to it does so through the one inbox. What the driver
 //! asks of others goes through mailboxes that never block it.
 
+pub mod activities;
 mod asker;
 pub mod binding;
 mod block_on;

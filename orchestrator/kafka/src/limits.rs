@@ -79,6 +79,10 @@ pub const FENCED_PAUSE: Duration = Duration::from_secs(5);
 pub const DRIVER_IDLE_MAX: Duration = Duration::from_millis(500);
 /// Threads that read histories back.
 pub const HISTORY_READERS: usize = 2;
+/// How long a queue of an activity is read on after nobody waits for its tasks any more.
+pub const ACTIVITY_IDLE: Duration = Duration::from_secs(10);
+/// Most who wait for the tasks of one activity on a node (AWS: 1,000 pollers).
+pub const ACTIVITY_WAITING_MAX: usize = 1_000;
 /// Most records of a bound topic that are read before what they lead to is acknowledged.
 pub const BINDING_BATCH_RECORDS_MAX: usize = 500;
 /// The same in bytes (one record may be larger).

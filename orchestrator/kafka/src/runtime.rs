@@ -303,6 +303,8 @@ impl Assembly {
             registry,
             stops,
             threads,
+            config,
+            activities: Arc::default(),
         };
         Ok(RuntimeHandle {
             inner: Arc::new(inner),

@@ -6,7 +6,10 @@ use baton_schemas::history::{
 use baton_schemas::node::NodeAnnouncement;
 use baton_schemas::record::Outgoing;
 use baton_schemas::record_kinds::RECORD_KINDS;
-use baton_schemas::registry::{RegistryBody, RegistryEntry, StateMachineEntry};
+use baton_schemas::registry::{
+    ActivityEntry, AliasEntry, RegistryBody, RegistryEntry, Route, StateMachineEntry, Tag,
+    TagsEntry, VersionEntry,
+};
 use baton_schemas::request::{ExecutionClosed, ReplyTo, StartRequest, StopRequest};
 use baton_schemas::{
     Command, Completion, Control, DeadLetter, Outcome, Payload, Record, Request, TaskToken,
@@ -303,10 +306,29 @@ proptest! {
     }
 
     #[test]
-    fn registry_entries(arn in text(), based_on: Option<i64>, attempt in text(), time_ms in time_ms(), form in 0..3) {
+    fn registry_entries(arn in text(), based_on: Option<i64>, attempt in text(), time_ms in time_ms(), form in 0..7) {
         let body = match form {
             0 => RegistryBody::Deleted,
             1 => RegistryBody::Cluster { partitions: 4 },
+            2 => RegistryBody::Version(VersionEntry {
+                machine: arn.clone(),
+                of: time_ms,
+                number: 3,
+                revision: 7,
+                description: attempt.clone(),
+                created_ms: time_ms,
+            }),
+            3 => RegistryBody::Alias(AliasEntry {
+                machine: arn.clone(),
+                of: time_ms,
+                name: attempt.clone(),
+                description: attempt.clone(),
+                routes: vec![Route { version: 3, weight: 100 }],
+                created_ms: time_ms,
+                updated_ms: time_ms,
+            }),
+            4 => RegistryBody::Activity(ActivityEntry { name: arn.clone(), created_ms: time_ms, settings: json!({}) }),
+            5 => RegistryBody::Tags(TagsEntry { of: time_ms, tags: vec![Tag { key: arn.clone(), value: attempt.clone() }] }),
             _ => RegistryBody::StateMachine(StateMachineEntry {
                 name: arn.clone(),
                 definition: attempt.clone(),

@@ -136,7 +136,7 @@ fn says(event: &Value, outcome: &TaskOutcome) -> bool {
         TaskOutcome::Failed(failure) => {
             is("Failed") && detail("error") == failure.error && detail("cause") == failure.cause
         }
-        TaskOutcome::Heartbeat => false,
+        TaskOutcome::Heartbeat | TaskOutcome::Started(_) => false,
     }
 }
 

@@ -72,6 +72,22 @@ codes! {
     ExecutionDoesNotExist = 404,
     /// The task has ended, timed out, or its execution has closed.
     TaskTimedOut = 409,
+    /// StartSyncExecution of a machine that is not EXPRESS.
+    StateMachineTypeNotSupported = 400,
+    /// No such alias, version, tagged resource or Map Run.
+    ResourceNotFound = 404,
+    /// A machine has as many versions or aliases as it may have.
+    ServiceQuotaExceededException = 409,
+    /// A resource would have more tags than it may have.
+    TooManyTags = 400,
+    /// No such activity.
+    ActivityDoesNotExist = 404,
+    /// The activity exists with another encryption.
+    ActivityAlreadyExists = 409,
+    /// Too many workers wait for tasks of one activity.
+    ActivityWorkerLimitExceeded = 429,
+    /// The execution can't be redriven.
+    ExecutionNotRedrivable = 409,
     /// Somebody else changed the same thing again and again at the same time.
     ConflictException = 409,
     /// A bound is reached: try again later.

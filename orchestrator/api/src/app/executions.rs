@@ -33,6 +33,9 @@ pub struct ExecutionView {
     pub failure: Failure,
     /// Trace context.
     pub traceparent: Option<Arc<str>>,
+    /// Version, or alias and version, that was named at the start.
+    #[serde(default)]
+    pub qualifier: Option<Arc<str>>,
 }
 
 impl App {
@@ -83,6 +86,7 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
         output: None,
         failure: Failure::default(),
         traceparent: None,
+        qualifier: None,
     };
     let first = records.first().map(|bytes| events_of(bytes));
     let last = records.last().map(|bytes| events_of(bytes));
@@ -91,6 +95,7 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
             EventKind::ExecutionStarted(started) => {
                 view.input = event.data;
                 view.traceparent = started.traceparent;
+                view.qualifier = started.qualifier;
             }
             EventKind::ExecutionSucceeded => view.output = event.data,
             EventKind::ExecutionFailed(failure)
@@ -100,6 +105,16 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
         }
     }
     Some(view)
+}
+
+/// Version, or alias and version, that was named when an execution was started.
+pub fn qualifier(views: &dyn Views, execution: &str) -> Option<Arc<str>> {
+    let records = views.history(execution)?;
+    let events = events_of(records.first()?).ok()?;
+    match events.into_iter().next()?.1.kind {
+        EventKind::ExecutionStarted(started) => started.qualifier,
+        _ => None,
+    }
 }
 
 /// The events of one history record with the time of their decision; empty for records without any.

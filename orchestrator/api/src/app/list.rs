@@ -4,6 +4,7 @@
 //! so it means the same whoever owns what by then.
 
 use super::error::ApiError;
+use super::executions::qualifier;
 use super::remote::{Answer, Request};
 use super::{App, Parts, names};
 use crate::limits;
@@ -19,6 +20,9 @@ use std::sync::Arc;
 pub struct ListRequest {
     /// Of this machine (ARN).
     pub machine: Option<Arc<str>>,
+    /// Started as this version, or through this alias: `3`, `live`.
+    #[serde(default)]
+    pub qualifier: Option<Arc<str>>,
     /// With this status.
     pub status: Option<Arc<str>>,
     /// Started at or after, milliseconds since the epoch.
@@ -48,6 +52,9 @@ pub struct Listed {
     pub start_ms: i64,
     /// When it closed.
     pub stop_ms: Option<i64>,
+    /// Version, or alias and version, that was named at the start.
+    #[serde(default)]
+    pub qualifier: Option<Arc<str>>,
 }
 
 /// A page.
@@ -138,7 +145,10 @@ pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
             }
             let partition = partition_of(summary.execution.as_bytes(), partitions);
             if parts.cluster.owns(partition) {
-                answer.executions.push(listed(summary));
+                let listed = listed(parts, summary);
+                if is_wanted(request.qualifier.as_deref(), listed.qualifier.as_deref()) {
+                    answer.executions.push(listed);
+                }
             }
         }
         if query.after.is_none() {
@@ -192,8 +202,18 @@ fn with_next(mut answer: ListAnswer) -> ListAnswer {
     answer
 }
 
-fn listed(summary: Summary) -> Listed {
+/// Whether an execution was started as it is asked for; a version also if an alias led to it.
+fn is_wanted(wanted: Option<&str>, found: Option<&str>) -> bool {
+    let Some(wanted) = wanted else { return true };
+    found.is_some_and(|found| found.split(':').any(|part| part == wanted))
+}
+
+fn listed(parts: &Parts, summary: Summary) -> Listed {
+    // A history is read only where there can be something to find.
+    let has_versions = parts.registry.highest_version(&summary.machine) > 0;
+    let qualifier = has_versions.then(|| qualifier(&*parts.views, &summary.execution));
     Listed {
+        qualifier: qualifier.flatten(),
         execution: summary.execution,
         machine: summary.machine,
         revision: summary.revision,
@@ -228,6 +248,7 @@ mod tests {
             status: "RUNNING".into(),
             start_ms,
             stop_ms: None,
+            qualifier: None,
         }
     }
 

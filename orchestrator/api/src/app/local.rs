@@ -8,7 +8,7 @@ use super::{App, blocking, in_time, list, wait};
 use baton_engine::call::{Call, Reply, StartCall};
 use baton_engine::{Definition, Definitions};
 use baton_schemas::history::Failure;
-use baton_schemas::{Outcome, Payload, TaskToken};
+use baton_schemas::{Outcome, TaskToken};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -35,7 +35,17 @@ pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
             revision,
             input,
             traceparent,
-        } => start(app, execution, *revision, input, traceparent).await,
+            qualifier,
+        } => {
+            let call = StartCall {
+                execution: execution.clone(),
+                definition: definition(app, *revision).await?,
+                input: input.clone(),
+                traceparent: Some(traceparent.clone()),
+                qualifier: qualifier.clone(),
+            };
+            start(app, call).await
+        }
         Request::Stop { execution, failure } => stop(app, execution, failure).await,
         Request::Complete {
             execution,
@@ -76,20 +86,9 @@ fn follows(app: &App) -> Result<()> {
     }
 }
 
-async fn start(
-    app: &App,
-    execution: &Arc<str>,
-    revision: u64,
-    input: &Payload,
-    traceparent: &Arc<str>,
-) -> Result<Answer> {
-    let call = Call::Start(Box::new(StartCall {
-        execution: execution.clone(),
-        definition: definition(app, revision).await?,
-        input: input.clone(),
-        traceparent: Some(traceparent.clone()),
-    }));
-    match ask_owner(app, execution, call).await? {
+async fn start(app: &App, call: StartCall) -> Result<Answer> {
+    let execution = call.execution.clone();
+    match ask_owner(app, &execution, Call::Start(Box::new(call))).await? {
         Reply::Started { start_ms } => Ok(Answer::Started(start_ms)),
         other => Err(mismatch(&other)),
     }
@@ -116,6 +115,9 @@ async fn complete(
         TaskOutcome::Succeeded(output) => Outcome::Succeeded(output.clone()),
         TaskOutcome::Failed(failure) => Outcome::Failed(failure.clone()),
         TaskOutcome::Heartbeat => Outcome::Heartbeat(None),
+        TaskOutcome::Started(worker) => Outcome::Started {
+            worker: worker.clone(),
+        },
     };
     let token = TaskToken::from_opaque(token);
     match ask_owner(app, execution, Call::Complete { token, outcome }).await? {

@@ -23,6 +23,8 @@ pub struct NewMachine<'a> {
     pub kind: &'a str,
     /// `loggingConfiguration`, `tracingConfiguration` and `tags` as given.
     pub settings: Value,
+    /// The description of the version to publish, if one is to be published.
+    pub publish: Option<&'a str>,
 }
 
 /// What UpdateStateMachine is given; what is absent stays.
@@ -36,12 +38,20 @@ pub struct MachineUpdate<'a> {
     pub logging: Option<Value>,
     /// `tracingConfiguration`.
     pub tracing: Option<Value>,
+    /// `encryptionConfiguration`.
+    pub encryption: Option<Value>,
 }
 
 /// Key in the settings: when the machine was last updated, milliseconds since the epoch.
 const UPDATED_MS: &str = "updatedMs";
-/// Keys of settings that decide whether a repeated creation is the same.
-const IDENTITY: [&str; 2] = ["loggingConfiguration", "tracingConfiguration"];
+/// Key in the settings: the description of the version that was to be published with the creation.
+const PUBLISH: &str = "publish";
+/// Keys of settings that an update may change.
+const UPDATABLE: [&str; 3] = [
+    "loggingConfiguration",
+    "tracingConfiguration",
+    "encryptionConfiguration",
+];
 
 impl App {
     /// The ARN of the machine `name` on this Baton.
@@ -68,7 +78,10 @@ impl App {
             role_arn: new.role_arn.into(),
             kind: new.kind.into(),
             created_ms,
-            settings: new.settings,
+            settings: match new.publish {
+                None => new.settings,
+                Some(description) => with_publish(new.settings, description),
+            },
         };
         let fresh = std::sync::atomic::AtomicBool::new(false);
         let definition = self
@@ -99,6 +112,7 @@ impl App {
             && update.role_arn.is_none()
             && update.logging.is_none()
             && update.tracing.is_none()
+            && update.encryption.is_none()
         {
             return Err(ApiError::new(
                 ErrorCode::MissingRequiredParameter,
@@ -125,9 +139,14 @@ impl App {
         updated.ok_or_else(|| ApiError::no_machine(&arn))
     }
 
-    /// Deletes a machine; one that does not exist is deleted already. Executions that run go on.
+    /// Deletes a machine, its versions and its aliases; one that does not exist is deleted already. Executions that run
+    /// go on.
     pub(crate) async fn delete_machine(&self, arn: &str) -> Result<(), ApiError> {
-        names::check_machine_arn(arn)?;
+        if names::machine_ref(arn)?.qualifier.is_some() {
+            return Err(ApiError::validation(format!(
+                "Value '{arn}' at 'stateMachineArn' must be the ARN of a state machine, not of a version or alias"
+            )));
+        }
         let arn: Arc<str> = arn.into();
         self.change(&arn, |current| {
             Ok(match current {
@@ -176,6 +195,14 @@ pub fn revision_id(definition: &Definition) -> Option<String> {
     Some(ids::uuid_of(bits))
 }
 
+/// The encryption as AWS describes it.
+pub fn encryption_of(settings: &Value) -> Value {
+    match &settings["encryptionConfiguration"] {
+        Value::Null => json!({"type": "AWS_OWNED_KEY"}),
+        given => given.clone(),
+    }
+}
+
 /// When a machine was last updated, milliseconds since the epoch.
 pub fn updated_ms(entry: &StateMachineEntry) -> Option<i64> {
     entry.settings.get(UPDATED_MS).and_then(Value::as_i64)
@@ -217,7 +244,8 @@ fn updated(
         Value::Object(settings) => settings,
         _ => serde_json::Map::new(),
     };
-    for (key, value) in IDENTITY.iter().zip([&update.logging, &update.tracing]) {
+    let given = [&update.logging, &update.tracing, &update.encryption];
+    for (key, value) in UPDATABLE.iter().zip(given) {
         if let Some(value) = value {
             settings.insert((*key).to_owned(), value.clone());
         }
@@ -227,6 +255,7 @@ fn updated(
         && entry.role_arn == current.role_arn
         && logging_of(&entry) == logging_of(current)
         && tracing_of(&entry) == tracing_of(current)
+        && encryption_of(&entry.settings) == encryption_of(&current.settings)
     {
         return None;
     }
@@ -239,6 +268,16 @@ fn is_same(current: &StateMachineEntry, new: &StateMachineEntry) -> bool {
         && current.kind == new.kind
         && logging_of(current) == logging_of(new)
         && tracing_of(current) == tracing_of(new)
+        && encryption_of(&current.settings) == encryption_of(&new.settings)
+        && current.settings[PUBLISH] == new.settings[PUBLISH]
+}
+
+/// The settings with what decides, beside the definition, whether a repeated creation is the same.
+fn with_publish(mut settings: Value, description: &str) -> Value {
+    if let Value::Object(fields) = &mut settings {
+        fields.insert(PUBLISH.to_owned(), description.into());
+    }
+    settings
 }
 
 /// AWS wants exactly one destination unless the level is `OFF`.

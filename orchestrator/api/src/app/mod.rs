@@ -3,6 +3,8 @@
 //! Owns: [`App`], what the operations share, and the operations themselves, one file for each group. Must not: know a
 //! protocol. Operations take checked, typed arguments and return typed answers or an [`error::ApiError`].
 
+pub mod activities;
+pub mod aliases;
 pub mod cursor;
 pub mod doubt;
 pub mod error;
@@ -16,8 +18,12 @@ pub mod put;
 pub mod queues;
 pub mod remote;
 pub mod start;
+pub mod sync;
+pub mod tags;
 pub mod tasks;
 pub mod validate;
+pub mod variables;
+pub mod versions;
 pub mod wait;
 pub mod write;
 

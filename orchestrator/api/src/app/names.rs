@@ -25,10 +25,68 @@ pub fn check_name(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// A machine's ARN taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MachineRef<'a> {
+    /// ARN of the machine itself.
+    pub machine: &'a str,
+    /// What is named behind it.
+    pub qualifier: Option<Qualifier<'a>>,
+}
+
+/// What may be named behind a machine's ARN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qualifier<'a> {
+    /// A version, by its number.
+    Version(u64),
+    /// An alias, by its name.
+    Alias(&'a str),
+}
+
+/// Takes the ARN of a machine, version or alias apart.
+///
+/// # Errors
+/// InvalidArn.
+pub fn machine_ref(arn: &str) -> Result<MachineRef<'_>, ApiError> {
+    let rest = resource(arn, "stateMachine")?;
+    let Some((_, name)) = rest.split_once(':') else {
+        return Ok(MachineRef {
+            machine: arn,
+            qualifier: None,
+        });
+    };
+    let bad = || invalid_arn(&format!("Invalid ARN: {arn}"));
+    if name.is_empty() || name.contains(':') {
+        return Err(bad());
+    }
+    let is_number = name.bytes().all(|b| b.is_ascii_digit());
+    let qualifier = if is_number {
+        Qualifier::Version(name.parse().map_err(|_| bad())?)
+    } else {
+        Qualifier::Alias(name)
+    };
+    Ok(MachineRef {
+        machine: &arn[..arn.len() - name.len() - 1],
+        qualifier: Some(qualifier),
+    })
+}
+
+/// The name of an activity in its ARN.
+///
+/// # Errors
+/// InvalidArn.
+pub fn activity_name(arn: &str) -> Result<&str, ApiError> {
+    let name = resource(arn, "activity")?;
+    match name.contains(':') {
+        true => Err(invalid_arn(&format!("Invalid ARN: {arn}"))),
+        false => Ok(name),
+    }
+}
+
 /// Checks that `arn` is one of a state machine, without version or alias.
 ///
 /// # Errors
-/// InvalidArn; StateMachineDoesNotExist for a version or alias, which Baton does not have yet.
+/// InvalidArn; StateMachineDoesNotExist for a version or alias, where only the machine itself will do.
 pub fn check_machine_arn(arn: &str) -> Result<(), ApiError> {
     let parts = resource(arn, "stateMachine")?;
     if parts.contains(':') {
@@ -89,6 +147,24 @@ mod tests {
         assert!(check_name(&"a".repeat(81)).is_err());
         for name in ["a", "Order-1_2.3", &"a".repeat(80), "a!b", "a(b)'@+="] {
             assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_and_aliases_are_told_apart() {
+        let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
+        fn qualifier(text: &str) -> Result<Option<Qualifier<'_>>, ApiError> {
+            machine_ref(text).map(|found| found.qualifier)
+        }
+        assert_eq!(qualifier(machine), Ok(None));
+        let version = format!("{machine}:12");
+        let found = machine_ref(&version).unwrap();
+        assert_eq!(found.machine, machine);
+        assert_eq!(found.qualifier, Some(Qualifier::Version(12)));
+        let alias = format!("{machine}:v1.2");
+        assert_eq!(qualifier(&alias), Ok(Some(Qualifier::Alias("v1.2"))));
+        for bad in ["", "1:2", "99999999999999999999999"] {
+            assert!(machine_ref(&format!("{machine}:{bad}")).is_err(), "{bad}");
         }
     }
 

@@ -23,6 +23,7 @@ impl App {
             role_arn: &role,
             kind: "STANDARD",
             settings: json!({}),
+            publish: None,
         };
         match self.create_machine(new).await {
             Ok((machine, _)) => Ok(machine.arn.clone()),

@@ -17,7 +17,12 @@ impl App {
         program: &Program,
         definition: &str,
     ) -> Result<(), ApiError> {
-        let queues: Vec<Arc<str>> = queues_of(program, definition).into_iter().collect();
+        self.ensure_topics(queues_of(program, definition).into_iter().collect())
+            .await
+    }
+
+    /// Makes the topics of these queues.
+    pub(crate) async fn ensure_topics(&self, queues: Vec<Arc<str>>) -> Result<(), ApiError> {
         if queues.is_empty() {
             return Ok(());
         }
@@ -25,8 +30,7 @@ impl App {
         let answer = Box::new(move |result| drop(answer.send(result)));
         self.parts.queues.ensure(queues, answer);
         let failed = |why: String| {
-            let message =
-                format!("the topics of the definition's task queues can't be made: {why}");
+            let message = format!("the topics of the task queues can't be made: {why}");
             ApiError::new(ErrorCode::ServiceUnavailable, message)
         };
         match tokio::time::timeout(limits::QUEUES_TIMEOUT, answered).await {

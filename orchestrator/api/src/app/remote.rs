@@ -28,6 +28,9 @@ pub enum Request {
         input: Payload,
         /// Trace context.
         traceparent: Arc<str>,
+        /// Version, or alias and version, that was named.
+        #[serde(default)]
+        qualifier: Option<Arc<str>>,
     },
     /// Stop an execution.
     Stop {
@@ -79,6 +82,8 @@ pub enum TaskOutcome {
     Failed(Failure),
     /// Nothing.
     Heartbeat,
+    /// The worker's name, if it said one.
+    Started(Option<Arc<str>>),
 }
 
 /// What a node answers.

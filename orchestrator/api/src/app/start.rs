@@ -2,6 +2,7 @@
 
 use super::error::{ApiError, ErrorCode};
 use super::remote::{Answer, Request};
+use super::versions::Target;
 use super::{App, names};
 use crate::{ids, limits};
 use baton_schemas::Payload;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 /// What a caller gives.
 #[derive(Clone, Debug)]
 pub struct StartInput<'a> {
-    /// ARN of the machine.
+    /// ARN of the machine, or of a version or alias of it.
     pub machine: &'a str,
     /// Name; one is made when absent.
     pub name: Option<&'a str>,
@@ -42,12 +43,23 @@ impl App {
             }
             None => ids::uuid(),
         };
-        let definition = self.existing_machine(start.machine).await?;
+        let target = self.target(start.machine, &name).await?;
+        self.start_target(&target, &name, start).await
+    }
+
+    /// Starts an execution of what was found under the name that is its own.
+    pub(crate) async fn start_target(
+        &self,
+        target: &Target,
+        name: &str,
+        start: StartInput<'_>,
+    ) -> Result<StartedExecution, ApiError> {
+        let definition = &target.definition;
         let input = match start.input {
             Some(text) => execution_input(text)?,
             None => Payload::empty_object(),
         };
-        let execution = execution_arn(&definition.arn, &name)
+        let execution = execution_arn(&definition.arn, name)
             .ok_or_else(|| ApiError::no_machine(start.machine))?;
         let span = tracing::Span::current();
         span.record("execution.arn", &*execution);
@@ -57,6 +69,7 @@ impl App {
             revision: definition.revision,
             input,
             traceparent: start.traceparent,
+            qualifier: target.qualifier.clone(),
         };
         match self.at_owner(&request).await? {
             Answer::Started(start_ms) => Ok(StartedExecution {

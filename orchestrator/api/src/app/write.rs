@@ -53,13 +53,59 @@ impl App {
                 Err(unavailable) => return Err(unavailable.into()),
             }
         }
-        Err(ApiError::new(
-            ErrorCode::ConflictException,
-            format!(
-                "{arn} was changed by others {} times in a row; try again",
-                limits::WRITE_TRIES
-            ),
-        ))
+        Err(beaten(arn))
+    }
+
+    /// Changes what `arn` stands for, where that is not a machine. Returns what it stands for afterwards; `None` if it is
+    /// free.
+    ///
+    /// `decide` sees what it stands for now and may be called several times.
+    pub(crate) async fn change_held(
+        &self,
+        arn: &Arc<str>,
+        decide: impl Fn(Option<&RegistryBody>) -> Result<Decision, ApiError>,
+    ) -> Result<Option<RegistryBody>, ApiError> {
+        for _ in 0..limits::WRITE_TRIES {
+            // Read first: if what follows is newer than this revision, the write is refused and decided again.
+            let based_on = self.parts.registry.revision_of(arn);
+            let held = self.parts.registry.held(arn);
+            if based_on.is_none() {
+                self.read_registry().await?;
+                if self.parts.registry.revision_of(arn).is_some() {
+                    continue;
+                }
+            }
+            let body = match decide(held.as_ref().map(|held| &held.body))? {
+                Decision::Keep => return Ok(held.map(|held| held.body.clone())),
+                Decision::Put(body) => body,
+            };
+            let entry = RegistryEntry {
+                v: 1,
+                arn: arn.clone(),
+                based_on,
+                attempt: ids::uuid().into(),
+                time_ms: ids::now_ms(),
+                body: body.clone(),
+            };
+            match self.put(entry).await? {
+                Ok(_) => return Ok(Some(body).filter(|body| *body != RegistryBody::Deleted)),
+                Err(RegistryError::Outdated { .. }) => {}
+                Err(unavailable) => return Err(unavailable.into()),
+            }
+        }
+        Err(beaten(arn))
+    }
+
+    /// Frees the ARN of something that is not a machine, if it is taken.
+    pub(crate) async fn delete_held(&self, arn: &str) -> Result<(), ApiError> {
+        self.change_held(&arn.into(), |held| {
+            Ok(match held {
+                None => Decision::Keep,
+                Some(_) => Decision::Put(RegistryBody::Deleted),
+            })
+        })
+        .await?;
+        Ok(())
     }
 
     async fn put(&self, entry: RegistryEntry) -> Result<Result<i64, RegistryError>, ApiError> {
@@ -68,4 +114,14 @@ impl App {
         self.parts.writer.put(entry, answer);
         in_time("writing to the registry", answered).await
     }
+}
+
+fn beaten(arn: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::ConflictException,
+        format!(
+            "{arn} was changed by others {} times in a row; try again",
+            limits::WRITE_TRIES
+        ),
+    )
 }

@@ -6,12 +6,13 @@ use super::seconds;
 use crate::app::error::ApiError;
 use crate::app::executions::ExecutionView;
 use crate::app::history::HistoryQuery;
-use crate::app::list::{ListRequest, Listed};
+use crate::app::list::{ListAnswer, ListRequest, Listed};
+use crate::app::names::Qualifier;
 use crate::app::start::StartInput;
 use crate::app::{App, cursor, names};
 use crate::http::Caller;
 use crate::limits;
-use baton_schemas::arn::ExecutionArn;
+use baton_schemas::arn::{ExecutionArn, alias_and_version};
 use baton_schemas::history::Failure;
 use serde_json::{Value, json};
 
@@ -26,22 +27,50 @@ const STATUSES: [&str; 6] = [
 ];
 
 pub async fn start(app: &App, caller: &Caller, mut params: Params<'_>) -> Result<Value, ApiError> {
-    let machine = params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?;
-    let name = params.text("name", 1, limits::NAME_LENGTH_MAX)?;
-    let input = params.text("input", 0, usize::MAX)?;
+    let start = start_input(caller, &mut params)?;
     params.finish()?;
-    let started = app
-        .start(StartInput {
-            machine,
-            name,
-            input,
-            traceparent: caller.traceparent.clone(),
-        })
-        .await?;
+    let started = app.start(start).await?;
     Ok(json!({
         "executionArn": started.execution,
         "startDate": seconds(started.start_ms),
     }))
+}
+
+fn start_input<'a>(caller: &Caller, params: &mut Params<'a>) -> Result<StartInput<'a>, ApiError> {
+    Ok(StartInput {
+        machine: params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?,
+        name: params.text("name", 1, limits::NAME_LENGTH_MAX)?,
+        input: params.text("input", 0, usize::MAX)?,
+        traceparent: caller.traceparent.clone(),
+    })
+}
+
+pub async fn start_sync(
+    app: &App,
+    caller: &Caller,
+    mut params: Params<'_>,
+) -> Result<Value, ApiError> {
+    let start = start_input(caller, &mut params)?;
+    let only = params.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"])?;
+    params.finish()?;
+    let done = app.start_sync(start).await?;
+    let view = &done.view;
+    let stop_ms = view.stop_ms.unwrap_or(view.start_ms);
+    let mut answer = json!({
+        "executionArn": view.execution,
+        "stateMachineArn": view.machine,
+        "name": done.name,
+        "status": view.status,
+        "startDate": seconds(view.start_ms),
+        "stopDate": seconds(stop_ms),
+        // Nothing is billed: the smallest memory that AWS counts, and the time it took.
+        "billingDetails": {
+            "billedMemoryUsedInMB": 64,
+            "billedDurationInMilliseconds": stop_ms - view.start_ms,
+        },
+    });
+    with_payloads(&mut answer, view, only != Some("METADATA_ONLY"));
+    Ok(answer)
 }
 
 pub async fn stop(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
@@ -90,21 +119,30 @@ pub async fn history(app: &App, mut params: Params<'_>) -> Result<Value, ApiErro
 
 pub async fn list(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
     params.refuse("mapRunArn", "Baton has no distributed Map yet")?;
-    params.refuse("redriveFilter", "Baton does not redrive executions yet")?;
+    let redriven = params.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"])?;
     let machine = params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?;
     let status = params.one_of("statusFilter", &STATUSES)?;
     let max = params.number("maxResults", 0, limits::PAGE_MAX as i64)?;
     let token = params.text("nextToken", 1, limits::CURSOR_LENGTH_MAX)?;
     params.finish()?;
-    names::check_machine_arn(machine)?;
+    let parts = names::machine_ref(machine)?;
+    let qualifier = parts.qualifier.map(|qualifier| match qualifier {
+        Qualifier::Version(number) => number.to_string().into(),
+        Qualifier::Alias(name) => name.into(),
+    });
     let request = ListRequest {
-        machine: Some(machine.into()),
+        machine: Some(parts.machine.into()),
+        qualifier,
         status: status.map(Into::into),
         limit: page_size(max),
         after: token.map(cursor::decode).transpose()?,
         ..ListRequest::default()
     };
-    let page = app.list_executions(request).await?;
+    let mut page = app.list_executions(request).await?;
+    if redriven == Some("REDRIVEN") {
+        // Nothing ever was.
+        page = ListAnswer::default();
+    }
     let executions: Vec<Value> = page.executions.iter().map(listed).collect();
     let mut answer = json!({"executions": executions});
     if let Some(next) = page.next {
@@ -125,6 +163,11 @@ fn listed(execution: &Listed) -> Value {
     if let Some(stop_ms) = execution.stop_ms {
         item["stopDate"] = seconds(stop_ms);
     }
+    with_qualifier(
+        &mut item,
+        &execution.machine,
+        execution.qualifier.as_deref(),
+    );
     item
 }
 
@@ -142,6 +185,26 @@ fn described(view: &ExecutionView, with_data: bool) -> Value {
     if let Some(stop_ms) = view.stop_ms {
         answer["stopDate"] = seconds(stop_ms);
     }
+    with_qualifier(&mut answer, &view.machine, view.qualifier.as_deref());
+    with_payloads(&mut answer, view, with_data);
+    answer
+}
+
+/// ARNs of the version and alias that were named at the start.
+fn with_qualifier(answer: &mut Value, machine: &str, qualifier: Option<&str>) {
+    let (alias, version) = alias_and_version(machine, qualifier);
+    for (field, arn) in [
+        ("stateMachineAliasArn", alias),
+        ("stateMachineVersionArn", version),
+    ] {
+        if let Some(arn) = arn {
+            answer[field] = arn.into();
+        }
+    }
+}
+
+/// Input, output, error and cause, as far as there are any.
+fn with_payloads(answer: &mut Value, view: &ExecutionView, with_data: bool) {
     let payloads = [("input", &view.input), ("output", &view.output)];
     for (field, payload) in payloads {
         if let Some(payload) = payload {
@@ -159,7 +222,6 @@ fn described(view: &ExecutionView, with_data: bool) -> Value {
             answer[field] = text.as_ref().into();
         }
     }
-    answer
 }
 
 /// Name of an execution, from its ARN.

@@ -1,19 +1,18 @@
 //! State machines in AWS's shapes.
 
 use super::params::Params;
-use super::seconds;
+use super::{seconds, tags};
 use crate::app::error::ApiError;
 use crate::app::machines::{self, MachineUpdate, NewMachine};
-use crate::app::{App, cursor, validate as check};
+use crate::app::names::{self, Qualifier};
+use crate::app::versions::version_arn;
+use crate::app::{App, cursor, validate as check, variables};
 use crate::limits;
 use baton_engine::Definition;
 use serde_json::{Map, Value, json};
 
-const NO_VERSIONS: &str = "Baton has no versions yet";
-
 pub async fn create(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
-    params.refuse("publish", NO_VERSIONS)?;
-    params.refuse("versionDescription", NO_VERSIONS)?;
+    let publish = published(&mut params)?;
     let name = params.required("name", 1, limits::NAME_LENGTH_MAX)?;
     let definition = params.required("definition", 1, limits::DEFINITION_BYTES_MAX)?;
     let role_arn = params.required("roleArn", 1, limits::ARN_LENGTH_MAX)?;
@@ -29,6 +28,7 @@ pub async fn create(app: &App, mut params: Params<'_>) -> Result<Value, ApiError
             settings.insert(key.to_owned(), value);
         }
     }
+    tags::check(&mut params, "tags")?;
     params.finish()?;
     let new = NewMachine {
         name,
@@ -36,23 +36,26 @@ pub async fn create(app: &App, mut params: Params<'_>) -> Result<Value, ApiError
         role_arn,
         kind: kind.unwrap_or("STANDARD"),
         settings: Value::Object(settings),
+        publish,
     };
     let (machine, _) = app.create_machine(new).await?;
-    Ok(json!({
+    let mut answer = json!({
         "stateMachineArn": machine.arn,
         "creationDate": seconds(machine.entry.created_ms),
-    }))
+    });
+    publish_too(app, &machine, publish, &mut answer).await?;
+    Ok(answer)
 }
 
 pub async fn update(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
-    params.refuse("publish", NO_VERSIONS)?;
-    params.refuse("versionDescription", NO_VERSIONS)?;
+    let publish = published(&mut params)?;
     let arn = params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?;
     let update = MachineUpdate {
         definition: params.text("definition", 1, limits::DEFINITION_BYTES_MAX)?,
         role_arn: params.text("roleArn", 1, limits::ARN_LENGTH_MAX)?,
         logging: params.structure("loggingConfiguration")?,
         tracing: params.structure("tracingConfiguration")?,
+        encryption: params.structure("encryptionConfiguration")?,
     };
     params.finish()?;
     let machine = app.update_machine(arn, update).await?;
@@ -61,7 +64,35 @@ pub async fn update(app: &App, mut params: Params<'_>) -> Result<Value, ApiError
     if let Some(revision) = machines::revision_id(&machine) {
         answer["revisionId"] = revision.into();
     }
+    publish_too(app, &machine, publish, &mut answer).await?;
     Ok(answer)
+}
+
+/// The description of the version that is to be published too, if one is.
+fn published<'a>(params: &mut Params<'a>) -> Result<Option<&'a str>, ApiError> {
+    let publish = params.flag("publish", false)?;
+    let description = params.text("versionDescription", 0, limits::DESCRIPTION_LENGTH_MAX)?;
+    match (publish, description) {
+        (false, Some(_)) => Err(ApiError::validation(
+            "Version description can only be set when publish is true",
+        )),
+        (false, None) => Ok(None),
+        (true, description) => Ok(Some(description.unwrap_or_default())),
+    }
+}
+
+/// Publishes what was just stored, and says its ARN.
+async fn publish_too(
+    app: &App,
+    machine: &Definition,
+    publish: Option<&str>,
+    answer: &mut Value,
+) -> Result<(), ApiError> {
+    if let Some(description) = publish {
+        let version = app.publish(machine, description).await?;
+        answer["stateMachineVersionArn"] = version_arn(&machine.arn, version.number).into();
+    }
+    Ok(())
 }
 
 pub async fn delete(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
@@ -75,11 +106,35 @@ pub async fn describe(app: &App, mut params: Params<'_>) -> Result<Value, ApiErr
     let arn = params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?;
     let only = params.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"])?;
     params.finish()?;
+    let with_definition = only != Some("METADATA_ONLY");
+    if names::machine_ref(arn)?.qualifier.is_some() {
+        return describe_version(app, arn, with_definition).await;
+    }
     let machine = app.existing_machine(arn).await?;
-    let mut answer = described(&machine, only != Some("METADATA_ONLY"));
+    let mut answer = described(&machine, with_definition);
     answer["status"] = "ACTIVE".into();
     answer["type"] = machine.entry.kind.as_ref().into();
     answer["creationDate"] = seconds(machine.entry.created_ms);
+    Ok(answer)
+}
+
+/// A version looks like its machine at that revision, with an ARN, a date and a description of its own.
+async fn describe_version(app: &App, arn: &str, with_definition: bool) -> Result<Value, ApiError> {
+    let parts = names::machine_ref(arn)?;
+    let missing = || ApiError::no_machine(arn);
+    let Some(Qualifier::Version(number)) = parts.qualifier else {
+        return Err(missing());
+    };
+    let target = app.target(arn, "").await?;
+    let version = app.version_of(parts.machine, number).ok_or_else(missing)?;
+    let mut answer = described(&target.definition, with_definition);
+    answer["stateMachineArn"] = arn.into();
+    answer["status"] = "ACTIVE".into();
+    answer["type"] = target.definition.entry.kind.as_ref().into();
+    answer["creationDate"] = seconds(version.created_ms);
+    if !version.description.is_empty() {
+        answer["description"] = version.description.as_ref().into();
+    }
     Ok(answer)
 }
 
@@ -157,12 +212,14 @@ fn described(machine: &Definition, with_definition: bool) -> Value {
     });
     if with_definition {
         answer["definition"] = entry.definition.as_ref().into();
+        let references = variables::references(&entry.definition);
+        if !references.is_empty() {
+            answer["variableReferences"] = json!(references);
+        }
     }
     if let Some(revision) = machines::revision_id(machine) {
         answer["revisionId"] = revision.into();
     }
-    if let Some(encryption) = entry.settings.get("encryptionConfiguration") {
-        answer["encryptionConfiguration"] = encryption.clone();
-    }
+    answer["encryptionConfiguration"] = machines::encryption_of(&entry.settings);
     answer
 }

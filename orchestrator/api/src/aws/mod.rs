@@ -3,12 +3,17 @@
 //! Owns: which operations there are, their parameters, and AWS's shapes of answers and errors. A body is taken apart
 //! and put together by a [`codec::Codec`], so that another encoding is another codec. Must not: decide anything.
 
+mod activities;
+mod aliases;
 mod codec;
 mod executions;
 mod machines;
 mod params;
+mod redrive;
+mod tags;
 mod tasks;
 mod test_state;
+mod versions;
 
 use crate::app::App;
 use crate::app::error::{ApiError, ErrorCode};
@@ -28,21 +33,42 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// Operations that are served; in docs/http.md.
 const OPERATIONS: &[&str] = &[
+    "CreateActivity",
     "CreateStateMachine",
+    "CreateStateMachineAlias",
+    "DeleteActivity",
     "DeleteStateMachine",
+    "DeleteStateMachineAlias",
+    "DeleteStateMachineVersion",
+    "DescribeActivity",
     "DescribeExecution",
+    "DescribeMapRun",
     "DescribeStateMachine",
+    "DescribeStateMachineAlias",
     "DescribeStateMachineForExecution",
+    "GetActivityTask",
     "GetExecutionHistory",
+    "ListActivities",
     "ListExecutions",
+    "ListMapRuns",
+    "ListStateMachineAliases",
+    "ListStateMachineVersions",
     "ListStateMachines",
+    "ListTagsForResource",
+    "PublishStateMachineVersion",
+    "RedriveExecution",
     "SendTaskFailure",
     "SendTaskHeartbeat",
     "SendTaskSuccess",
     "StartExecution",
+    "StartSyncExecution",
     "StopExecution",
+    "TagResource",
     "TestState",
+    "UntagResource",
+    "UpdateMapRun",
     "UpdateStateMachine",
+    "UpdateStateMachineAlias",
     "ValidateStateMachineDefinition",
 ];
 
@@ -101,6 +127,27 @@ async fn dispatch(
         "SendTaskFailure" => tasks::failure(app, params).await,
         "SendTaskHeartbeat" => tasks::heartbeat(app, params).await,
         "SendTaskSuccess" => tasks::success(app, params).await,
+        "StartSyncExecution" => executions::start_sync(app, caller, params).await,
+        "PublishStateMachineVersion" => versions::publish(app, params).await,
+        "ListStateMachineVersions" => versions::list(app, params).await,
+        "DeleteStateMachineVersion" => versions::delete(app, params).await,
+        "CreateStateMachineAlias" => aliases::create(app, params).await,
+        "DescribeStateMachineAlias" => aliases::describe(app, params).await,
+        "UpdateStateMachineAlias" => aliases::update(app, params).await,
+        "DeleteStateMachineAlias" => aliases::delete(app, params).await,
+        "ListStateMachineAliases" => aliases::list(app, params).await,
+        "TagResource" => tags::tag(app, params).await,
+        "UntagResource" => tags::untag(app, params).await,
+        "ListTagsForResource" => tags::list(app, params).await,
+        "CreateActivity" => activities::create(app, params).await,
+        "DescribeActivity" => activities::describe(app, params).await,
+        "DeleteActivity" => activities::delete(app, params).await,
+        "ListActivities" => activities::list(app, params).await,
+        "GetActivityTask" => activities::task(app, params).await,
+        "RedriveExecution" => redrive::redrive(app, params).await,
+        "DescribeMapRun" => redrive::describe_map_run(params),
+        "UpdateMapRun" => redrive::update_map_run(params),
+        "ListMapRuns" => redrive::list_map_runs(app, params).await,
         other => Err(unknown(Some(other))),
     }
 }

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 pub struct Params<'a> {
     body: &'a Map<String, Value>,
     violations: Vec<String>,
+    /// What AWS writes before the names of an item's members.
+    prefix: String,
 }
 
 impl<'a> Params<'a> {
@@ -17,6 +19,7 @@ impl<'a> Params<'a> {
         Self {
             body,
             violations: Vec::new(),
+            prefix: String::new(),
         }
     }
 
@@ -24,9 +27,7 @@ impl<'a> Params<'a> {
     pub fn required(&mut self, name: &str, min: usize, max: usize) -> Result<&'a str, ApiError> {
         let found = self.text(name, min, max)?;
         if found.is_none() {
-            self.violations.push(format!(
-                "Value null at '{name}' failed to satisfy constraint: Member must not be null"
-            ));
+            self.missing(name);
         }
         Ok(found.unwrap_or_default())
     }
@@ -117,6 +118,64 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// A list of structures; each is read with its own [`Params`], and given back with [`Self::absorb`].
+    pub fn items(&mut self, name: &str) -> Result<Option<Vec<&'a Map<String, Value>>>, ApiError> {
+        let list = match self.body.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(list)) => list,
+            Some(other) => return Err(wrong_type(other, "a List")),
+        };
+        let item = |item: &'a Value| {
+            item.as_object()
+                .ok_or_else(|| wrong_type(item, "a structure"))
+        };
+        list.iter().map(item).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A list of texts.
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<&'a str>>, ApiError> {
+        let list = match self.body.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(list)) => list,
+            Some(other) => return Err(wrong_type(other, "a List")),
+        };
+        let text = |item: &'a Value| item.as_str().ok_or_else(|| wrong_type(item, "a String"));
+        list.iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Parameters of item `index` (from 0) of the list `name`; AWS counts members from 1.
+    pub fn member(body: &'a Map<String, Value>, name: &str, index: usize) -> Self {
+        Self {
+            prefix: format!("{name}.{}.member.", index + 1),
+            ..Self::new(body)
+        }
+    }
+
+    /// Takes over what is wrong with an item of a list.
+    pub fn absorb(&mut self, item: Self) {
+        self.violations.extend(item.violations);
+    }
+
+    /// Notes that something that must be there is not.
+    pub fn missing(&mut self, name: &str) {
+        self.violations.push(format!(
+            "Value null at '{}{name}' failed to satisfy constraint: Member must not be null",
+            self.prefix
+        ));
+    }
+
+    /// Notes that `value` does not have the form that AWS writes as `pattern`.
+    pub fn mismatch(&mut self, name: &str, value: &str, pattern: &str) {
+        self.violations.push(format!(
+            "Value '{value}' at '{name}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
+        ));
+    }
+
+    /// Whether all that was read so far is as it must be.
+    pub fn is_fine(&self) -> bool {
+        self.violations.is_empty()
+    }
+
     /// Refuses a parameter that asks for something Baton does not have.
     pub fn refuse(&mut self, name: &str, why: &str) -> Result<(), ApiError> {
         match self.body.get(name) {
@@ -145,7 +204,8 @@ impl<'a> Params<'a> {
 
     fn violate(&mut self, name: &str, value: &str, constraint: &str) {
         self.violations.push(format!(
-            "Value '{value}' at '{name}' failed to satisfy constraint: Member must have {constraint}"
+            "Value '{value}' at '{}{name}' failed to satisfy constraint: Member must have {constraint}",
+            self.prefix
         ));
     }
 }

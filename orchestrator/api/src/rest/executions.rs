@@ -183,6 +183,7 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
     }
     let page = app
         .list_executions(ListRequest {
+            qualifier: None,
             machine: machine.map(|machine| arn_of(app, machine)),
             status: status.map(Into::into),
             from_ms: query.time("from")?,

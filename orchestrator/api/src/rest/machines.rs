@@ -70,6 +70,7 @@ async fn creation(app: &App, request: Request) -> Result<Response, ApiError> {
         role_arn: body.role_arn.as_deref().unwrap_or(ROLE_NONE),
         kind: body.kind.unwrap_or_default().name(),
         settings: Value::Object(settings),
+        publish: None,
     };
     let (machine, is_new) = app.create_machine(new).await?;
     let status = if is_new {
@@ -95,6 +96,7 @@ async fn updating(app: &App, path: Segment, request: Request) -> Result<Response
         role_arn: body.role_arn.as_deref(),
         logging: body.logging_configuration,
         tracing: body.tracing_configuration,
+        encryption: None,
     };
     let machine = app.update_machine(&arn, update).await?;
     Ok(Json(summary(&machine)).into_response())

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+mod activities;
 mod aws;
 mod errors;
 mod nodes;
 mod rest;
+mod versions;
 mod watching;
 mod world;

@@ -1,6 +1,6 @@
 //! A node whose owners, views, registry and cluster are fakes, served on a loopback port.
 
-use baton_api::{App, Cluster, Parts, Queues, Settings, Watches};
+use baton_api::{App, Cluster, Parts, Queues, Settings, TakeAnswer, Taken, Watches};
 use baton_engine::call::{Call, CallError, Reply};
 use baton_engine::registry::{Folded, Registry, RegistryError, RegistryWriter};
 use baton_engine::views::{ListPage, ListQuery, Summary};
@@ -146,12 +146,21 @@ impl Views for FakeViews {
 #[derive(Default)]
 pub struct FakeQueues {
     pub ensured: Mutex<Vec<Arc<str>>>,
+    /// Tasks that wait on their queues.
+    pub tasks: Mutex<Vec<(Arc<str>, Taken)>>,
 }
 
 impl Queues for FakeQueues {
     fn ensure(&self, queues: Vec<Arc<str>>, answer: Box<dyn FnOnce(Result<(), String>) + Send>) {
         self.ensured.lock().unwrap().extend(queues);
         answer(Ok(()));
+    }
+
+    fn take(&self, queue: Arc<str>, _patience: std::time::Duration, answer: TakeAnswer) {
+        let mut tasks = self.tasks.lock().unwrap();
+        let found = tasks.iter().position(|(on, _)| *on == queue);
+        let task = found.map(|at| tasks.remove(at).1);
+        assert!(answer(Ok(task)), "the call still waits");
     }
 }
 
