@@ -112,10 +112,10 @@ async fn a_tail_with_another_offset_than_it_was_given_is_cut_off() {
     drop(logs);
     // A batch's offset is outside of its checksum.
     let path = dir.path().join("topics/t/0/00000000000000000000.log");
-    let mut bytes = std::fs::read(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
     let last = bytes.len() / 3 * 2;
     bytes[last + 6] ^= 8;
-    std::fs::write(&path, bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
     let logs = open(dir.path());
     assert_eq!(texts(&everything(&logs, "t", 1000)), ["a", "b"]);
     assert_eq!(
