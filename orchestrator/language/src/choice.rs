@@ -149,6 +149,7 @@ fn present<'a>(path: &Path, scope: Scope<'a>) -> Result<Cow<'a, Value>, EvalErro
             "Invalid path '{}': The choice state's condition path references an invalid value.",
             path.text()
         ),
+        location: None,
     })
 }
 

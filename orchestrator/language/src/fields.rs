@@ -1,6 +1,7 @@
 //! Typed access to the fields of one object of a definition; what is wrong goes to the findings.
 
 use crate::findings::{Findings, Place};
+use crate::jsonata::{Expression, Form};
 use crate::path::{Path, ReferencePath};
 use crate::template::{Key, Template};
 use crate::value::{integer, kind};
@@ -217,6 +218,37 @@ impl<'a> Fields<'a> {
             );
         }
         None
+    }
+
+    /// JSON whose strings may be JSONata expressions.
+    pub fn form(&self, name: &str, findings: &mut Findings<'_>) -> Option<Form> {
+        let errors = match Form::parse(self.get(name)?, name) {
+            Ok(form) => return Some(form),
+            Err(errors) => errors,
+        };
+        for error in errors {
+            report_within(
+                &self.place.field(name),
+                &error.trail,
+                error.message,
+                findings,
+            );
+        }
+        None
+    }
+
+    /// The JSONata expression that the field is; `None` if it is anything else.
+    pub fn expression(&self, name: &str, findings: &mut Findings<'_>) -> Option<Expression> {
+        let text = Expression::text_within(self.get(name)?.as_str()?)?;
+        Expression::parse(text, name)
+            .map_err(|why| findings.invalid(&self.place.field(name), why))
+            .ok()
+    }
+
+    /// Whether the field is written as a JSONata expression.
+    pub fn is_expression(&self, name: &str) -> bool {
+        let text = self.get(name).and_then(Value::as_str);
+        text.and_then(Expression::text_within).is_some()
     }
 
     fn wrong_type(&self, name: &str, wanted: &str, found: &Value, findings: &mut Findings<'_>) {

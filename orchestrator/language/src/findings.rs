@@ -132,11 +132,6 @@ impl<'v> Findings<'v> {
 
     /// An error about the definition as a whole: it has no location and comes last (as AWS has it).
     pub fn error_of_all(&mut self, code: &'static str, message: String) {
-        self.error_at(code, String::new(), message);
-    }
-
-    /// An error at a place that is already written out; comes last.
-    pub fn error_at(&mut self, code: &'static str, location: String, message: String) {
         self.errors += 1;
         self.found.push((
             vec![usize::MAX],
@@ -144,7 +139,7 @@ impl<'v> Findings<'v> {
                 severity: Severity::Error,
                 code,
                 message,
-                location,
+                location: String::new(),
             },
         ));
     }

@@ -6,13 +6,16 @@
 //!
 //! Way in: [`compile`]. Way out: a [`Program`] whose parts evaluate themselves against JSON values.
 
+mod chance;
 pub mod choice;
 mod cursor;
 mod definition;
 pub mod diagnostic;
+mod digest;
 mod fields;
 mod findings;
 mod intrinsic;
+pub mod jsonata;
 pub mod limits;
 mod parse;
 pub mod path;
@@ -24,10 +27,14 @@ mod timestamp;
 mod transitions;
 mod value;
 
+pub use chance::Chance;
 pub use diagnostic::{Diagnostic, Severity};
 pub use parse::{compile, compile_express};
 pub use program::Program;
 pub use timestamp::timestamp_ms;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Why an expression could not be evaluated; becomes the state's error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,4 +44,9 @@ pub struct EvalError {
     pub error: &'static str,
     /// Cause, worded as AWS words it.
     pub cause: String,
+    /// The field that AWS names as the place of a JSONata error: `Output/result`.
+    pub location: Option<Arc<str>>,
 }
+
+/// Variables by name (ASL, "Assign").
+pub type Variables = BTreeMap<Arc<str>, serde_json::Value>;

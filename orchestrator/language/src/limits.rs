@@ -28,6 +28,16 @@ pub const INTRINSIC_RESULT_BYTES_MAX: usize = 1_048_576;
 /// Largest value that one path, template or call makes, bytes (roughly): far over any payload, so that it only keeps
 /// a small definition from filling the memory by repeating its input.
 pub const VALUE_BYTES_MAX: usize = 16 * 1_048_576;
+/// Deepest nesting of evaluation within a JSONata expression, levels: about 600 calls within calls.
+pub const JSONATA_DEPTH_MAX: usize = 2_000;
+/// Most values in a sequence that a JSONata expression makes.
+pub const JSONATA_SEQUENCE_LENGTH_MAX: usize = 1_000_000;
+/// Longest evaluation of one JSONata expression, milliseconds. What it ends is recorded as a failure.
+pub const JSONATA_MILLIS_MAX: u64 = 1_000;
+/// Deepest nesting of a value that a JSONata expression gives (the JSON reader's own limit is 128).
+pub const JSONATA_RESULT_DEPTH_MAX: usize = 120;
+/// Longest name of a variable, characters (AWS: 80).
+pub const VARIABLE_NAME_LENGTH_MAX: usize = 80;
 /// Longest name of a task queue, characters: with the prefix it stays within Kafka's 249 for a topic.
 pub const QUEUE_NAME_LENGTH_MAX: usize = 150;
 /// Largest `MaxAttempts` of a retrier (AWS: 99,999,999).

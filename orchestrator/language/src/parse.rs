@@ -7,7 +7,7 @@ use crate::definition;
 use crate::fields::Fields;
 use crate::findings::{Findings, Place};
 use crate::limits;
-use crate::program::{State, StateId};
+use crate::program::{Language, State, StateId};
 use crate::states::{self, nested_scopes};
 use crate::transitions;
 use crate::value::kind;
@@ -42,8 +42,7 @@ fn compile_as(
         names: BTreeSet::new(),
         reads_context: false,
         is_express,
-        is_jsonata: false,
-        jsonata_place: None,
+        language: Language::JsonPath,
     };
     let machine = compiler.machine(&value);
     compiler.finish(machine)
@@ -61,10 +60,8 @@ pub(crate) struct Compiler<'v> {
     pub reads_context: bool,
     /// Whether the machine is an Express one.
     pub is_express: bool,
-    /// Whether the machine's `QueryLanguage` is JSONata.
-    is_jsonata: bool,
-    /// Where JSONata is first asked for.
-    jsonata_place: Option<String>,
+    /// The machine's `QueryLanguage`.
+    language: Language,
 }
 
 /// The scope that a state is in: how its siblings are numbered.
@@ -118,26 +115,27 @@ impl<'v> Compiler<'v> {
             1..=limits::SECONDS_MAX,
             &mut self.findings,
         );
-        self.is_jsonata = self.query_language(fields) == Some("JSONata");
+        if let Some(language) = self.query_language(fields) {
+            self.language = language;
+        }
         let start = self.scope(object, &place, 0, 0)?;
         Some((start, timeout_s))
     }
 
-    /// The query language that this object asks for; JSONata is noted, to be refused if nothing else is wrong.
-    fn query_language<'f>(&mut self, fields: Fields<'f>) -> Option<&'f str> {
+    /// The query language that this object asks for.
+    fn query_language(&mut self, fields: Fields<'_>) -> Option<Language> {
         let language = fields.text("QueryLanguage", &mut self.findings)?;
-        let at = fields.place.field("QueryLanguage");
         match language {
-            "JSONata" => {
-                self.jsonata_place.get_or_insert_with(|| at.to_string());
+            "JSONata" => Some(Language::Jsonata),
+            "JSONPath" => Some(Language::JsonPath),
+            _ => {
+                self.findings.invalid(
+                    &fields.place.field("QueryLanguage"),
+                    format!("'{language}' is not a query language: use 'JSONPath' or 'JSONata'"),
+                );
+                None
             }
-            "JSONPath" => {}
-            _ => self.findings.invalid(
-                &at,
-                format!("'{language}' is not a query language: use 'JSONPath' or 'JSONata'"),
-            ),
         }
-        Some(language)
     }
 
     /// Reads a Parallel branch or a Map processor, whose first state has the number `first`.
@@ -240,29 +238,22 @@ impl<'v> Compiler<'v> {
             return None;
         };
         let language = self.query_language(Fields { object, place });
-        if self.is_jsonata && language == Some("JSONPath") {
+        if (self.language, language) == (Language::Jsonata, Some(Language::JsonPath)) {
             let message =
                 "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine"
                     .to_owned();
             self.findings.invalid(place, message);
             return None;
         }
-        if self.is_jsonata || language == Some("JSONata") {
-            return None;
-        }
-        states::parse(self, name, object, Fields { object, place }, id, siblings)
+        let language = language.unwrap_or(self.language);
+        let fields = Fields { object, place };
+        states::parse(self, language, name, fields, object, id, siblings)
     }
 
     fn finish(
         mut self,
         machine: Option<(StateId, Option<u64>)>,
     ) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
-        if let (false, Some(location)) = (self.findings.has_errors(), self.jsonata_place.take()) {
-            let message =
-                "The query language 'JSONata' isn't supported yet: use 'JSONPath'".to_owned();
-            self.findings
-                .error_at("SCHEMA_VALIDATION_FAILED", location, message);
-        }
         let states: Option<Vec<State>> = self.states.into_iter().collect();
         match (self.findings.has_errors(), machine, states) {
             (false, Some((start, timeout_s)), Some(states)) => {

@@ -1,6 +1,6 @@
 //! Paths into JSON values: AWS's dialect of JSONPath (Jayway's), and reference paths to write by.
 //!
-//! Owns: parsing and evaluation of `$...`, `$$...` (context object). Definite paths give one value and fail when it is
+//! Owns: parsing and evaluation of `$...`, `$$...` (context object), `$name...` (variables). Definite paths give one value and fail when it is
 //! missing; indefinite ones give a list.
 
 mod filter;
@@ -13,9 +13,10 @@ pub(crate) use parse::parse_query_at;
 pub(crate) use query::Query;
 pub use reference::ReferencePath;
 
-use crate::EvalError;
+use crate::chance::Chance;
 use crate::cursor::Cursor;
 use crate::intrinsic::Call;
+use crate::{EvalError, Variables};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,6 +28,10 @@ pub struct Scope<'a> {
     pub input: &'a Value,
     /// `$$`
     pub context: &'a Value,
+    /// `$name`
+    pub variables: &'a Variables,
+    /// What `States.UUID` and `States.MathRandom` draw from.
+    pub chance: &'a Chance<'a>,
 }
 
 /// A parsed path (or intrinsic call, where ASL allows one).
@@ -115,6 +120,7 @@ impl Path {
                 Err(missing) => Err(EvalError {
                     error: "States.Runtime",
                     cause: format!("Invalid path '{}' : {}", self.text, query.explain(missing)),
+                    location: None,
                 }),
             },
             Form::Call(call) => call.evaluate(scope),
@@ -133,6 +139,7 @@ impl Path {
                 Err(missing) => Err(EvalError {
                     error: "States.Runtime",
                     cause: format!("Invalid path '{}' : {}", self.text, query.explain(missing)),
+                    location: None,
                 }),
             },
             Form::Call(call) => call.evaluate(scope).map(|value| Some(Cow::Owned(value))),
@@ -152,6 +159,8 @@ mod tests {
             .select(Scope {
                 input,
                 context: &context,
+                variables: &Variables::new(),
+                chance: &Chance::new("", 0),
             })
             .map_err(|e| e.to_string())
     }
@@ -229,7 +238,6 @@ mod tests {
         for path in [
             "",
             "a",
-            "$a",
             "$.",
             "$..",
             "$.a[",
@@ -265,7 +273,7 @@ mod tests {
             let input = json!({"a": [{"b": 1}, [1, 2, 3]], "b": {"c": "x"}});
             for text in [text.clone(), format!("$.{text}"), format!("$[{text}]"), format!("$.a[?({text})]")] {
                 if let Ok(path) = Path::parse(&text) {
-                    let _ = path.select(Scope { input: &input, context: &input });
+                    let _ = path.select(Scope { input: &input, context: &input, variables: &Variables::new(), chance: &Chance::new("", 0) });
                 }
                 let _ = ReferencePath::parse(&text);
             }

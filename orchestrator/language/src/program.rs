@@ -5,6 +5,7 @@
 //! one list; a scope (the machine itself, a Parallel branch, a Map processor) only says where it starts.
 
 use crate::choice::Rule;
+use crate::jsonata::{Expression, Form, Reads};
 use crate::path::{Path, ReferencePath};
 use crate::resource::{Resource, lambda_queue};
 use crate::template::Template;
@@ -25,7 +26,7 @@ pub struct Program {
     pub timeout_s: Option<u64>,
     /// All states of all scopes, in the order of the text.
     pub states: Vec<State>,
-    /// Whether any path, template or rule of the program reads the context object (`$$`).
+    /// Whether anything in the program reads the context object (`$$`, `$states.context`).
     pub reads_context: bool,
 }
 
@@ -36,6 +37,16 @@ pub struct State {
     pub name: Arc<str>,
     /// What it does.
     pub kind: StateKind,
+    /// The query language of its fields.
+    pub language: Language,
+    /// What its texts may read.
+    pub reads: Reads,
+    /// `Assign`. Of a Choice that of the state itself, for its `Default`.
+    pub assign: Option<Recipe>,
+    /// `Output` (JSONata). Of a Choice that of the state itself, for its `Default`.
+    pub output: Option<Form>,
+    /// `Arguments` (JSONata).
+    pub arguments: Option<Form>,
     /// `InputPath`; `None` is JSON `null` (the state sees `{}`).
     pub input_path: Option<Path>,
     /// `OutputPath`; `None` is JSON `null` (the state yields `{}`).
@@ -52,6 +63,24 @@ pub struct State {
     pub retry: Vec<Retrier>,
     /// `Catch`, in order.
     pub catch: Vec<Catcher>,
+}
+
+/// A query language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Paths, payload templates, intrinsic functions.
+    JsonPath,
+    /// Expressions `{% ... %}`.
+    Jsonata,
+}
+
+/// How a value is made, in either query language: `Assign`, `ItemSelector`, `Credentials`, `BatchInput`.
+#[derive(Debug)]
+pub enum Recipe {
+    /// A payload template.
+    Template(Template),
+    /// JSON with expressions.
+    Form(Form),
 }
 
 /// What a state does.
@@ -100,15 +129,17 @@ pub struct Task {
     pub timeout: Option<SecondsSource>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
     pub heartbeat: Option<SecondsSource>,
+    /// `Credentials`.
+    pub credentials: Option<Recipe>,
 }
 
-/// An inline Map state's own fields.
+/// A Map state's own fields.
 #[derive(Debug)]
 pub struct Map {
-    /// `ItemsPath`.
-    pub items_path: Path,
+    /// Where the items are.
+    pub items: Items,
     /// `ItemSelector` (or `Parameters` beside the legacy `Iterator`).
-    pub item_selector: Option<Template>,
+    pub item_selector: Option<Recipe>,
     /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is no limit.
     pub max_concurrency: SecondsSource,
     /// `ToleratedFailureCount` or `...Path`.
@@ -119,13 +150,37 @@ pub struct Map {
     pub processor: StateId,
 }
 
+/// Where a Map's items are.
+#[derive(Debug)]
+pub enum Items {
+    /// `ItemsPath`, or `$`.
+    Path(Path),
+    /// `Items` (JSONata).
+    Form(Form),
+    /// The state's input (JSONata without `Items`).
+    Input,
+}
+
 /// A rule of a Choice state and where it leads.
 #[derive(Debug)]
 pub struct ChoiceBranch {
     /// The condition.
-    pub rule: Rule,
+    pub condition: Condition,
     /// `Next`.
     pub next: StateId,
+    /// `Assign`.
+    pub assign: Option<Recipe>,
+    /// `Output` (JSONata).
+    pub output: Option<Form>,
+}
+
+/// When a rule of a Choice state matches.
+#[derive(Debug)]
+pub enum Condition {
+    /// Comparisons.
+    Rule(Rule),
+    /// `Condition` (JSONata).
+    Expression(Expression),
 }
 
 /// How long a Wait state waits.
@@ -137,6 +192,8 @@ pub enum WaitFor {
     Timestamp(i64),
     /// `TimestampPath`.
     TimestampPath(Path),
+    /// `Timestamp` (JSONata); must be an RFC 3339 text.
+    TimestampExpression(Expression),
 }
 
 /// A number that is written down or found in the input (seconds, counts, percentages).
@@ -146,6 +203,8 @@ pub enum SecondsSource {
     Fixed(u64),
     /// Found by this path; must be a non-negative integer.
     Path(Path),
+    /// The value of this expression; must be a non-negative integer.
+    Expression(Expression),
 }
 
 /// A text that is written down or found in the input.
@@ -155,6 +214,8 @@ pub enum TextSource {
     Fixed(Arc<str>),
     /// Found by this path or intrinsic; must be a string.
     Path(Path),
+    /// The value of this expression; must be a string.
+    Expression(Expression),
 }
 
 /// One entry of `Retry`.
@@ -183,6 +244,10 @@ pub struct Catcher {
     pub result_path: Option<ReferencePath>,
     /// `Next`.
     pub next: StateId,
+    /// `Assign`.
+    pub assign: Option<Recipe>,
+    /// `Output` (JSONata).
+    pub output: Option<Form>,
 }
 
 impl Program {
@@ -217,48 +282,11 @@ impl State {
         let StateKind::Task(task) = &self.kind else {
             return None;
         };
-        let by_parameters = || lambda_queue(self.parameters.as_ref()?.fixed_text("FunctionName")?);
-        task.resource.queue.clone().or_else(by_parameters)
-    }
-}
-
-impl StateKind {
-    /// Whether any path, template or rule of its own reads the context object.
-    pub(crate) fn reads_context(&self) -> bool {
-        let numbers = |sources: &[Option<&SecondsSource>]| {
-            sources
-                .iter()
-                .flatten()
-                .any(|source| matches!(source, SecondsSource::Path(path) if path.reads_context()))
+        let name = || match &self.arguments {
+            Some(form) => form.fixed_text("FunctionName"),
+            None => self.parameters.as_ref()?.fixed_text("FunctionName"),
         };
-        match self {
-            Self::Pass { .. }
-            | Self::Succeed
-            | Self::Parallel { .. }
-            | Self::Wait(WaitFor::Timestamp(_)) => false,
-            Self::Task(task) => numbers(&[task.timeout.as_ref(), task.heartbeat.as_ref()]),
-            Self::Choice { rules, .. } => rules.iter().any(|branch| branch.rule.reads_context()),
-            Self::Wait(WaitFor::Seconds(source)) => numbers(&[Some(source)]),
-            Self::Wait(WaitFor::TimestampPath(path)) => path.reads_context(),
-            Self::Fail { error, cause } => {
-                let texts = [error, cause].into_iter().flatten();
-                texts
-                    .into_iter()
-                    .any(|source| matches!(source, TextSource::Path(path) if path.reads_context()))
-            }
-            Self::Map(map) => {
-                let tolerated = [
-                    map.tolerated_failure_count.as_ref(),
-                    map.tolerated_failure_percentage.as_ref(),
-                ];
-                map.items_path.reads_context()
-                    || map
-                        .item_selector
-                        .as_ref()
-                        .is_some_and(Template::reads_context)
-                    || numbers(&[Some(&map.max_concurrency)])
-                    || numbers(&tolerated)
-            }
-        }
+        let by_parameters = || lambda_queue(name()?);
+        task.resource.queue.clone().or_else(by_parameters)
     }
 }

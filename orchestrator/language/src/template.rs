@@ -108,6 +108,7 @@ impl Node {
                         path.text(),
                         scope.input
                     ),
+                    location: None,
                 }),
             },
             Self::Object(fields) => {
@@ -122,13 +123,14 @@ impl Node {
     }
 }
 
-fn too_large() -> EvalError {
+pub(crate) fn too_large() -> EvalError {
     EvalError {
         error: "States.DataLimitExceeded",
         cause: format!(
             "A payload template makes a value of more than {} bytes",
             limits::VALUE_BYTES_MAX
         ),
+        location: None,
     }
 }
 
@@ -201,11 +203,11 @@ fn parse_field(
 }
 
 /// Puts `key` before the trail of every error that `parse` finds.
-fn within(
+pub(crate) fn within<T>(
     key: Key,
     errors: &mut Vec<TemplateError>,
-    parse: impl FnOnce(&mut Vec<TemplateError>) -> Node,
-) -> Node {
+    parse: impl FnOnce(&mut Vec<TemplateError>) -> T,
+) -> T {
     let mut inner = Vec::new();
     let node = parse(&mut inner);
     errors.extend(inner.into_iter().map(|mut error| {
@@ -218,6 +220,7 @@ fn within(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Chance, Variables};
     use serde_json::json;
 
     fn render(template: Value) -> Result<Value, String> {
@@ -230,6 +233,8 @@ mod tests {
             .render(Scope {
                 input: &input,
                 context: &context,
+                variables: &Variables::new(),
+                chance: &Chance::new("", 0),
             })
             .map_err(|e| e.to_string())
     }
@@ -266,6 +271,8 @@ mod tests {
         let rendered = template.render(Scope {
             input: &input,
             context: &Value::Null,
+            variables: &Variables::new(),
+            chance: &Chance::new("", 0),
         });
         assert_eq!(
             rendered.map_err(|e| e.error),

@@ -1,7 +1,8 @@
 //! Definitions and verdicts recorded from AWS: `shared/conformance/aws` beside the project. Skips where that is absent.
 
 use baton_language::path::Scope;
-use baton_language::program::StateKind;
+use baton_language::program::{Condition, StateKind};
+use baton_language::{Chance, Variables};
 use baton_language::{Diagnostic, Severity, compile, compile_express};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -113,10 +114,15 @@ fn choice_rules_decide_as_aws_did() {
         let scope = Scope {
             input: &case["input"],
             context: &Value::Null,
+            variables: &Variables::new(),
+            chance: &Chance::new("", 0),
         };
         let taken = rules
             .iter()
-            .find(|branch| branch.rule.matches(scope) == Ok(true))
+            .find(|branch| match &branch.condition {
+                Condition::Rule(rule) => rule.matches(scope) == Ok(true),
+                Condition::Expression(_) => false,
+            })
             .map(|branch| branch.next)
             .or(*default);
         let Some(StateKind::Pass { result }) = taken.map(|id| &program.state(id).kind) else {
@@ -153,6 +159,8 @@ fn intrinsic_functions_answer_as_aws_did() {
         let rendered = template.render(Scope {
             input: &case["input"],
             context: &Value::Null,
+            variables: &Variables::new(),
+            chance: &Chance::new("", 0),
         });
         let (found, expected) = (
             rendered.map_err(|e| e.to_string()),

@@ -4,7 +4,9 @@
 //! events have none.
 
 use baton_schemas::Payload;
-use baton_schemas::history::{Event, EventKind, Failure, Resource, Started, StateType, TaskScheduled};
+use baton_schemas::history::{
+    Assigned, Event, EventKind, Failure, Resource, Started, StateType, TaskScheduled,
+};
 use serde_json::{Map, Value, json};
 
 /// The event as GetExecutionHistory returns it (timestamp in seconds since the epoch, as AWS's JSON protocol does);
@@ -65,6 +67,10 @@ pub fn type_name(kind: &EventKind) -> &'static str {
         K::MapIterationSucceeded { .. } => "MapIterationSucceeded",
         K::MapIterationFailed { .. } => "MapIterationFailed",
         K::MapIterationAborted { .. } => "MapIterationAborted",
+        K::EvaluationFailed { .. } => "EvaluationFailed",
+        K::MapRunStarted { .. } => "MapRunStarted",
+        K::MapRunSucceeded => "MapRunSucceeded",
+        K::MapRunFailed(_) => "MapRunFailed",
         K::TaskStateAborted => "TaskStateAborted",
         K::WaitStateAborted => "WaitStateAborted",
         K::WaitStarted { .. } => "WaitStarted",
@@ -135,6 +141,21 @@ impl Fields {
             .with_some("cause", failure.cause.as_deref())
     }
 
+    /// Variables as AWS shows them: each value as JSON text.
+    fn assigned(self, assigned: Option<&Assigned>) -> Self {
+        match assigned {
+            Some(assigned) => {
+                let shown: Map<String, Value> = assigned
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), Value::from(value.as_str())))
+                    .collect();
+                self.with("assignedVariables", shown)
+                    .with("assignedVariablesDetails", json!({ "truncated": false }))
+            }
+            None => self,
+        }
+    }
+
     fn resource(self, resource: &Resource) -> Self {
         self.with("resourceType", &*resource.kind)
             .with("resource", &*resource.name)
@@ -166,10 +187,29 @@ fn details(event: &Event, region: &str, include_data: bool) -> Option<(&'static 
             "stateEnteredEventDetails",
             fields.with("name", &**name).data("input", data),
         ),
-        K::StateExited { name, .. } => (
+        K::StateExited { name, assigned, .. } => (
             "stateExitedEventDetails",
-            fields.with("name", &**name).data("output", data),
+            fields
+                .with("name", &**name)
+                .data("output", data)
+                .assigned(assigned.as_deref().filter(|_| include_data)),
         ),
+        K::EvaluationFailed {
+            state,
+            location,
+            failure,
+        } => (
+            "evaluationFailedEventDetails",
+            fields
+                .with("state", &**state)
+                .with_some("location", location.as_deref())
+                .failure(failure),
+        ),
+        K::MapRunStarted { arn } => (
+            "mapRunStartedEventDetails",
+            fields.with("mapRunArn", &**arn),
+        ),
+        K::MapRunFailed(f) => ("mapRunFailedEventDetails", fields.failure(f)),
         K::MapStateStarted { length } => (
             "mapStateStartedEventDetails",
             fields.with("length", *length),

@@ -1,39 +1,60 @@
-//! The context object (`$$`) and evaluation against it.
+//! What the expressions of a state see: its input, the context object (`$$`, `$states.context`), variables, chance.
 //!
-//! Owns: what `$$` shows (AWS: "Accessing execution data from the Context object"). Built only for programs that read
-//! it, and then once for each evaluation.
+//! Owns: what the context object shows (AWS: "Accessing execution data from the Context object"). Everything is built
+//! at first use, and only for states whose texts name it.
 
 use crate::execution::Execution;
 use crate::frame::Frame;
-use baton_language::EvalError;
 use baton_language::choice::Rule;
+use baton_language::jsonata::{Expression, Form, Reads, Session, Source, Surroundings};
 use baton_language::path::{Path, Scope};
-use baton_language::program::StateKind;
+use baton_language::program::{Recipe, StateKind};
 use baton_language::template::Template;
+use baton_language::{Chance, EvalError, Variables};
 use baton_schemas::{Payload, TaskToken, time};
 use serde_json::{Map, Value, json};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
-/// Evaluates paths, templates and rules for one state of one frame.
+/// Evaluates paths, templates, rules and JSONata for one state of one frame.
 pub(crate) struct Lens<'a> {
     execution: &'a Execution,
     frame: &'a Frame,
+    /// What the state's texts may read.
+    reads: &'a Reads,
+    /// When the decision is made, milliseconds since the epoch.
+    now_ms: i64,
+    /// `$states.result`
+    result: Option<Source<'a>>,
+    /// `$states.errorOutput`
+    error_output: Option<Source<'a>>,
     /// The event that will schedule the task, for `$$.Task.Token`.
     task: Option<u64>,
     /// The item of an iteration that is about to start.
     item: Option<(u64, &'a Payload)>,
+    /// Draws from the execution and the last event, so that what is decided again is decided alike.
+    chance: Chance<'a>,
     context: OnceCell<Value>,
+    variables: OnceCell<Variables>,
+    session: RefCell<Option<Session>>,
 }
 
 impl<'a> Lens<'a> {
     /// For the state that `frame` is in.
-    pub fn new(execution: &'a Execution, frame: &'a Frame) -> Self {
+    pub fn new(execution: &'a Execution, frame: &'a Frame, now_ms: i64) -> Self {
+        let state = frame.state.map(|id| execution.program.state(id));
         Self {
             execution,
             frame,
+            reads: state.map_or(Reads::NONE, |state| &state.reads),
+            now_ms,
+            result: None,
+            error_output: None,
             task: None,
             item: None,
+            chance: Chance::new(&execution.arn, execution.last_id),
             context: OnceCell::new(),
+            variables: OnceCell::new(),
+            session: RefCell::new(None),
         }
     }
 
@@ -46,6 +67,18 @@ impl<'a> Lens<'a> {
     /// The same, with `$$.Map.Item` of an iteration that is about to start.
     pub fn with_item(mut self, index: u64, value: &'a Payload) -> Self {
         self.item = Some((index, value));
+        self
+    }
+
+    /// The same, with `$states.result`.
+    pub fn with_result(mut self, result: Source<'a>) -> Self {
+        self.result = Some(result);
+        self
+    }
+
+    /// The same, with `$states.errorOutput`.
+    pub fn with_error(mut self, error_output: Source<'a>) -> Self {
+        self.error_output = Some(error_output);
         self
     }
 
@@ -64,18 +97,70 @@ impl<'a> Lens<'a> {
         rule.matches(self.scope(input))
     }
 
+    /// The form, filled.
+    pub fn fill(&self, form: &Form) -> Result<Value, EvalError> {
+        self.in_session(|session| form.evaluate(session))
+    }
+
+    /// What the recipe makes; `input` is `$` of a template.
+    pub fn make(&self, recipe: &Recipe, input: impl FnOnce() -> Value) -> Result<Value, EvalError> {
+        match recipe {
+            Recipe::Template(template) => self.render(template, &input()),
+            Recipe::Form(form) => self.fill(form),
+        }
+    }
+
+    /// The expression's value, which must be of the kind `wanted` (`array`, `boolean`, `number`, `string`).
+    pub fn value_of_kind(&self, expression: &Expression, wanted: &str) -> Result<Value, EvalError> {
+        self.in_session(|session| expression.evaluate_as(wanted, session))
+    }
+
+    fn in_session<T>(&self, evaluate: impl FnOnce(&mut Session) -> T) -> T {
+        let open = || {
+            let surroundings = Surroundings {
+                input: Source::Text(self.frame.input.as_str()),
+                result: self.result,
+                error_output: self.error_output,
+                context: self.context(),
+                variables: self.variables(),
+                now_ms: self.now_ms,
+                chance: &self.chance,
+            };
+            Session::new(&surroundings, self.reads)
+        };
+        evaluate(self.session.borrow_mut().get_or_insert_with(open))
+    }
+
     fn scope<'b>(&'b self, input: &'b Value) -> Scope<'b> {
+        Scope {
+            input,
+            context: self.context(),
+            variables: self.variables(),
+            chance: &self.chance,
+        }
+    }
+
+    fn context(&self) -> &Value {
         let build = || {
-            if self.execution.program.reads_context {
+            if self.reads.context {
                 self.build()
             } else {
                 Value::Null
             }
         };
-        Scope {
-            input,
-            context: self.context.get_or_init(build),
-        }
+        self.context.get_or_init(build)
+    }
+
+    fn variables(&self) -> &Variables {
+        let find = || {
+            let names = self.reads.names.iter();
+            let found = names.filter_map(|name| {
+                let value = self.execution.variable(self.frame, name)?;
+                Some((name.clone(), value.to_value()))
+            });
+            found.collect()
+        };
+        self.variables.get_or_init(find)
     }
 
     fn build(&self) -> Value {

@@ -4,12 +4,15 @@
 
 use crate::context::Lens;
 use baton_language::EvalError;
+use baton_language::jsonata::{Form, Source};
 use baton_language::path::Path;
-use baton_language::program::State;
+use baton_language::program::{Language, Recipe, State};
 use baton_language::template::Template;
 use baton_schemas::Payload;
+use baton_schemas::history::Assigned;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// JSON as text or as a value, whichever is at hand.
 #[derive(Clone, Debug)]
@@ -24,6 +27,14 @@ impl Doc {
     /// The empty object, which a `null` path yields.
     pub fn empty() -> Self {
         Self::Value(Value::Object(Map::new()))
+    }
+
+    /// As a source of JSONata.
+    pub fn source(&self) -> Source<'_> {
+        match self {
+            Self::Text(payload) => Source::Text(payload.as_str()),
+            Self::Value(value) => Source::Value(value),
+        }
     }
 
     /// As a value; parses text.
@@ -68,6 +79,15 @@ impl Doc {
     }
 }
 
+/// How a state is left.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    /// Its output.
+    pub output: Doc,
+    /// What its `Assign` gave.
+    pub assigned: Option<Box<Assigned>>,
+}
+
 /// What the state works on: its raw input through `InputPath` and `Parameters`.
 pub(crate) fn effective_input(
     state: &State,
@@ -79,8 +99,73 @@ pub(crate) fn effective_input(
         .rendered(state.parameters.as_ref(), lens)
 }
 
+/// What the state gives to its work: `Arguments` in JSONata, else [`effective_input`].
+pub(crate) fn arguments(state: &State, raw: &Payload, lens: &Lens<'_>) -> Result<Doc, EvalError> {
+    match (&state.arguments, state.language) {
+        (Some(form), _) => lens.fill(form).map(Doc::Value),
+        (None, Language::Jsonata) => Ok(Doc::Text(raw.clone())),
+        (None, Language::JsonPath) => effective_input(state, raw, lens),
+    }
+}
+
+/// How the state is left with a result. In JSONPath `Assign` sees the result as it came, then it goes through
+/// `ResultSelector`, `ResultPath` and `OutputPath`; in JSONata `lens` has it as `$states.result`.
+pub(crate) fn leave_with(
+    state: &State,
+    raw: &Payload,
+    result: Doc,
+    lens: &Lens<'_>,
+) -> Result<Leaving, EvalError> {
+    let assign = state.assign.as_ref();
+    let assigned = assigned(assign, lens, || result.view().into_owned())?;
+    let output = match (&state.output, state.language) {
+        (Some(form), _) => Doc::Value(lens.fill(form)?),
+        (None, Language::Jsonata) => result,
+        (None, Language::JsonPath) => {
+            let selected = result.rendered(state.result_selector.as_ref(), lens)?;
+            effective_output(state, raw, selected, lens)?
+        }
+    };
+    Ok(Leaving { output, assigned })
+}
+
+/// How a state is left that makes no result (Choice, Wait, Succeed): its input is passed on, unless `output` makes another.
+pub(crate) fn pass_on(
+    state: &State,
+    raw: &Payload,
+    (assign, output): (Option<&Recipe>, Option<&Form>),
+    lens: &Lens<'_>,
+) -> Result<Leaving, EvalError> {
+    let input = effective_input(state, raw, lens)?;
+    let assigned = assigned(assign, lens, || input.view().into_owned())?;
+    let output = match output {
+        Some(form) => Doc::Value(lens.fill(form)?),
+        None => input.filtered(state.output_path.as_ref(), lens)?,
+    };
+    Ok(Leaving { output, assigned })
+}
+
+/// What `Assign` gives; `input` is `$` of a template.
+pub(crate) fn assigned(
+    assign: Option<&Recipe>,
+    lens: &Lens<'_>,
+    input: impl FnOnce() -> Value,
+) -> Result<Option<Box<Assigned>>, EvalError> {
+    let Some(recipe) = assign else {
+        return Ok(None);
+    };
+    let Value::Object(variables) = lens.make(recipe, input)? else {
+        return Ok(None);
+    };
+    let assigned: Assigned = variables
+        .iter()
+        .map(|(name, value)| (Arc::from(name.as_str()), Payload::from_value(value)))
+        .collect();
+    Ok((!assigned.is_empty()).then(|| Box::new(assigned)))
+}
+
 /// What the state yields: `result` through `ResultPath` and `OutputPath`. `ResultPath` writes into the raw input.
-pub(crate) fn effective_output(
+fn effective_output(
     state: &State,
     raw: &Payload,
     result: Doc,

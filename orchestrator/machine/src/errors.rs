@@ -60,6 +60,12 @@ pub(crate) fn too_large(what: &str) -> Failure {
     failure(DATA_LIMIT_EXCEEDED, &cause)
 }
 
+/// `Assign` gives more than `bytes_max` bytes, alone or with what is assigned already.
+pub(crate) fn variables_too_large(bytes_max: usize) -> Failure {
+    let cause = format!("The variables have more than {bytes_max} bytes.");
+    failure(DATA_LIMIT_EXCEEDED, &cause)
+}
+
 /// A timeout, which AWS records without a cause.
 pub(crate) fn timeout() -> Failure {
     Failure {

@@ -56,6 +56,8 @@ pub struct Execution {
     pub(crate) timers: Timers,
     /// TestState: what the state sees as its context object.
     pub(crate) context: Option<Arc<Value>>,
+    /// Sum of all variables of all frames, bytes.
+    pub(crate) variable_bytes: usize,
 }
 
 /// Frames but for frame 0.
@@ -84,6 +86,7 @@ impl PartialEq for Execution {
             && self.others == other.others
             && self.timers == other.timers
             && self.context == other.context
+            && self.variable_bytes == other.variable_bytes
     }
 }
 
@@ -146,6 +149,7 @@ impl Execution {
             others: None,
             timers: Timers::default(),
             context: None,
+            variable_bytes: 0,
         }
     }
 
@@ -253,6 +257,18 @@ impl Execution {
             Some(&mut self.main)
         } else {
             self.others.as_mut()?.frames.get_mut(&id)
+        }
+    }
+
+    /// The variable as a state of `frame` sees it.
+    pub(crate) fn variable<'a>(&'a self, frame: &'a Frame, name: &str) -> Option<&'a Payload> {
+        let mut frame = frame;
+        loop {
+            let own = frame.variables.as_ref();
+            if let Some(value) = own.and_then(|variables| variables.get(name)) {
+                return Some(value);
+            }
+            frame = self.frame(frame.origin?.parent)?;
         }
     }
 

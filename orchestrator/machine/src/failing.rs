@@ -10,14 +10,17 @@
 //!         -> neither, branch or iteration -> siblings aborted           -> failure of the Parallel or Map
 //! ```
 
+use crate::context::Lens;
+use crate::data::assigned;
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use crate::frame::{Origin, Phase};
 use crate::retry;
 use baton_language::EvalError;
+use baton_language::jsonata::{QUERY_EVALUATION_ERROR, Source};
 use baton_language::program::{Catcher, State, StateKind};
 use baton_schemas::Payload;
-use baton_schemas::history::{EventKind, Failure};
+use baton_schemas::history::{Assigned, EventKind, Failure};
 use serde_json::{Value, json};
 
 impl Decider<'_> {
@@ -28,7 +31,55 @@ impl Decider<'_> {
             .frame(frame)
             .map_or(0, |frame| frame.entered_id);
         let name = self.state_of(frame).map_or("", |state| &*state.name);
-        self.fail(frame, errors::evaluation(name, entered, error))
+        let failure = errors::evaluation(name, entered, error);
+        if error.error != QUERY_EVALUATION_ERROR {
+            return self.fail(frame, failure);
+        }
+        let is_new = self.evaluation_failed(frame, error, &failure)?;
+        let mut last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
+        let is_map = |state: &State| matches!(state.kind, StateKind::Map(_));
+        let may_retry = self.will_retry(frame, &failure);
+        if is_new && !may_retry && self.state_of(frame).is_some_and(is_map) {
+            // A Map that can't begin is shown as one that failed (recorded from AWS).
+            last = self.emit_after(
+                last,
+                frame,
+                EventKind::MapStateFailed(failure.clone()),
+                None,
+            )?;
+        }
+        self.fail_after(last, frame, failure)
+    }
+
+    /// Writes EvaluationFailed; whether the state had not begun its work.
+    ///
+    /// An expression that is evaluated on entry is shown beside the entry, not after it: both follow the same event
+    /// (recorded from AWS). A Wait is entered first.
+    fn evaluation_failed(&mut self, id: u32, error: &EvalError, failure: &Failure) -> Flow<bool> {
+        let (Some(frame), Some(state)) = (self.execution.frame(id), self.state_of(id)) else {
+            return Ok(false);
+        };
+        let is_new = frame.prev == frame.entered_id;
+        let is_wait = matches!(state.kind, StateKind::Wait(_));
+        let prev = if is_new && !is_wait {
+            frame.entered_prev
+        } else {
+            frame.prev
+        };
+        let event = EventKind::EvaluationFailed {
+            state: state.name.clone(),
+            location: error.location.clone(),
+            failure: failure.clone(),
+        };
+        self.emit_after(prev, id, event, None)?;
+        Ok(is_new)
+    }
+
+    fn will_retry(&self, id: u32, failure: &Failure) -> bool {
+        let (Some(frame), Some(state)) = (self.execution.frame(id), self.state_of(id)) else {
+            return false;
+        };
+        retry::pick(&state.retry, &frame.retries, failure.error.as_deref()).is_some()
     }
 
     /// The frame's state failed.
@@ -82,33 +133,28 @@ impl Decider<'_> {
 
     /// A catcher takes the failure: its output goes to the catcher's `Next`, past `OutputPath`.
     fn caught(&mut self, frame: u32, state: &State, catcher: &Catcher, failure: &Failure) -> Flow {
-        let raw = self
-            .execution
-            .frame(frame)
-            .map_or_else(Payload::empty_object, |frame| frame.input.clone());
-        let output = match &catcher.result_path {
-            None => Ok(raw),
-            Some(path) if path.is_root() => Ok(Payload::from_value(&error_output(failure))),
-            Some(path) => path
-                .insert(raw.to_value(), error_output(failure))
-                .map(|value| Payload::from_value(&value)),
+        let Some(found) = self.execution.frame(frame) else {
+            return Ok(());
         };
-        let last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
-        match output {
-            Ok(output) if output.len() > self.execution.limits.payload_bytes => {
+        let (last, entered) = (found.prev, found.entered_id);
+        let error = error_output(failure);
+        let lens = Lens::new(self.execution, found, self.now_ms).with_error(Source::Value(&error));
+        match handled(catcher, &found.input, &error, &lens) {
+            Ok((output, _)) if output.len() > self.execution.limits.payload_bytes => {
                 self.fail_frame(last, frame, errors::too_large(&state.name))
             }
-            Ok(output) => self.leave(frame, state, output, Some(catcher.next)),
+            Ok(leaving) => match self.refuse_variables(leaving.1.as_deref()) {
+                Some(failure) => self.fail_frame(last, frame, failure),
+                None => self.leave(frame, state, leaving, Some(catcher.next)),
+            },
             Err(error) => {
-                let entered = self
-                    .execution
-                    .frame(frame)
-                    .map_or(0, |frame| frame.entered_id);
-                self.fail_frame(
-                    last,
-                    frame,
-                    errors::evaluation(&state.name, entered, &error),
-                )
+                let failure = errors::evaluation(&state.name, entered, &error);
+                let mut last = last;
+                if error.error == QUERY_EVALUATION_ERROR {
+                    self.evaluation_failed(frame, &error, &failure)?;
+                    last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
+                }
+                self.fail_frame(last, frame, failure)
             }
         }
     }
@@ -182,6 +228,23 @@ impl Decider<'_> {
         };
         self.emit(id, aborted, None).map(drop)
     }
+}
+
+/// The output and the variables of a state whose failure a catcher takes.
+fn handled(
+    catcher: &Catcher,
+    raw: &Payload,
+    error: &Value,
+    lens: &Lens<'_>,
+) -> Result<(Payload, Option<Box<Assigned>>), EvalError> {
+    let assigned = assigned(catcher.assign.as_ref(), lens, || error.clone())?;
+    let output = match (&catcher.output, &catcher.result_path) {
+        (Some(form), _) => Payload::from_value(&lens.fill(form)?),
+        (None, None) => raw.clone(),
+        (None, Some(path)) if path.is_root() => Payload::from_value(error),
+        (None, Some(path)) => Payload::from_value(&path.insert(raw.to_value(), error.clone())?),
+    };
+    Ok((output, assigned))
 }
 
 /// A catcher's input: `Error` and `Cause`. AWS writes null for what the task did not say, and an empty cause for a timeout.

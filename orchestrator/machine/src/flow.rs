@@ -4,13 +4,14 @@
 //! iteration's. Failures are in `failing`.
 
 use crate::context::Lens;
-use crate::data::{Doc, effective_output};
+use crate::data::{Doc, Leaving, leave_with};
 use crate::decide::{Decider, Flow};
 use crate::errors;
+use crate::limits::VARIABLES_BYTES_MAX;
 use crate::states;
 use baton_language::program::{State, StateId, StateKind};
 use baton_schemas::Payload;
-use baton_schemas::history::{EventKind, StateType};
+use baton_schemas::history::{Assigned, EventKind, Failure, StateType};
 
 impl<'a> Decider<'a> {
     /// The state that a frame is in.
@@ -21,29 +22,47 @@ impl<'a> Decider<'a> {
             .map(|id| self.program.state(id))
     }
 
-    /// Ends the state with `result` after `ResultPath` and `OutputPath`.
+    /// Ends the state whose work gave `result`.
     pub fn finish(&mut self, frame: u32, result: Doc) -> Flow {
-        let Some((state, output)) = self.with_lens(frame, |state, lens, raw| {
-            effective_output(state, raw, result, lens)
-        }) else {
+        let (Some(state), Some(found)) = (self.state_of(frame), self.execution.frame(frame)) else {
             return Ok(());
         };
-        match output {
-            Ok(output) => self.exit(frame, output, state.next),
+        let shown = result.clone();
+        let lens = Lens::new(self.execution, found, self.now_ms).with_result(shown.source());
+        match leave_with(state, &found.input, result, &lens) {
+            Ok(leaving) => self.exit(frame, leaving, state.next),
             Err(error) => self.fail_evaluation(frame, &error),
         }
     }
 
-    /// Leaves the state with this output, for `next` or for the end of the frame.
-    pub fn exit(&mut self, frame: u32, output: Doc, next: Option<StateId>) -> Flow {
+    /// Leaves the state, for `next` or for the end of the frame.
+    pub fn exit(&mut self, frame: u32, leaving: Leaving, next: Option<StateId>) -> Flow {
         let Some(state) = self.state_of(frame) else {
             return Ok(());
         };
-        let output = output.into_payload();
+        let output = leaving.output.into_payload();
         if output.len() > self.execution.limits.payload_bytes {
             return self.fail(frame, errors::too_large(&state.name));
         }
-        self.leave(frame, state, output, next)
+        if let Some(failure) = self.refuse_variables(leaving.assigned.as_deref()) {
+            return self.fail(frame, failure);
+        }
+        self.leave(frame, state, (output, leaving.assigned), next)
+    }
+
+    /// Why these variables can't be assigned, if they can't.
+    pub fn refuse_variables(&self, assigned: Option<&Assigned>) -> Option<Failure> {
+        let bytes: usize = assigned?.values().map(Payload::len).sum();
+        let all = bytes.saturating_add(self.execution.variable_bytes);
+        if bytes > self.execution.limits.payload_bytes {
+            Some(errors::variables_too_large(
+                self.execution.limits.payload_bytes,
+            ))
+        } else if all > VARIABLES_BYTES_MAX {
+            Some(errors::variables_too_large(VARIABLES_BYTES_MAX))
+        } else {
+            None
+        }
     }
 
     /// Writes StateExited and goes on.
@@ -51,12 +70,13 @@ impl<'a> Decider<'a> {
         &mut self,
         frame: u32,
         state: &State,
-        output: Payload,
+        (output, assigned): (Payload, Option<Box<Assigned>>),
         next: Option<StateId>,
     ) -> Flow {
         let exited = EventKind::StateExited {
             state: state_type(&state.kind),
             name: state.name.clone(),
+            assigned,
         };
         self.emit(frame, exited, Some(output.clone()))?;
         match next {
@@ -76,7 +96,7 @@ impl<'a> Decider<'a> {
     ) -> Option<(&'a State, T)> {
         let state = self.state_of(frame)?;
         let frame = self.execution.frame(frame)?;
-        let lens = Lens::new(self.execution, frame);
+        let lens = Lens::new(self.execution, frame, self.now_ms);
         Some((state, evaluate(state, &lens, &frame.input)))
     }
 

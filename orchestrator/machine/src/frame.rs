@@ -5,7 +5,7 @@
 
 use baton_language::program::StateId;
 use baton_schemas::Payload;
-use baton_schemas::history::Resource;
+use baton_schemas::history::{Assigned, Resource};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub(crate) struct Frame {
     pub state: Option<StateId>,
     /// Id of the event by which it entered that state.
     pub entered_id: u64,
+    /// `previousEventId` of that event.
+    pub entered_prev: u64,
     /// When it did, milliseconds since the epoch.
     pub entered_ms: i64,
     /// Input of that state; after the state's exit its output.
@@ -26,6 +28,8 @@ pub(crate) struct Frame {
     pub phase: Phase,
     /// How often each retrier of the state was used; empty until the first retry.
     pub retries: Vec<u32>,
+    /// Variables that its states assigned; those of the frames around it are read through `origin`.
+    pub variables: Option<Box<Assigned>>,
     /// Whom its end is reported to; `None` for frame 0.
     pub origin: Option<Origin>,
 }
@@ -108,12 +112,23 @@ impl Frame {
             prev,
             state: None,
             entered_id: 0,
+            entered_prev: 0,
             entered_ms: 0,
             input,
             phase: Phase::Idle,
             retries: Vec::new(),
+            variables: None,
             origin,
         }
+    }
+
+    /// Sum of its own variables, bytes.
+    pub fn variable_bytes(&self) -> usize {
+        let variables = self
+            .variables
+            .iter()
+            .flat_map(|variables| variables.values());
+        variables.map(Payload::len).sum()
     }
 
     /// Number of retries of the present state so far.

@@ -2,6 +2,8 @@
 
 /// Largest input, output, parameter or variable text, bytes (AWS: 262,144).
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// Largest sum of all variables of an execution, bytes (AWS: 10 MiB). Of one `Assign`: `PAYLOAD_BYTES_MAX`.
+pub const VARIABLES_BYTES_MAX: usize = 10 * 1_048_576;
 /// Most events in a history (AWS: 25,000).
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;
 /// Longest error name, characters (AWS: 256).

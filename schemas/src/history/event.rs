@@ -7,6 +7,7 @@
 use crate::Payload;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One entry of an execution's history.
@@ -83,6 +84,19 @@ pub enum EventKind {
         state: StateType,
         /// Name of the state.
         name: Arc<str>,
+        /// AWS's `assignedVariables`: what the state's `Assign` gave, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assigned: Option<Box<Assigned>>,
+    },
+    /// An expression of the state failed (JSONata).
+    EvaluationFailed {
+        /// Name of the state.
+        state: Arc<str>,
+        /// The field, as AWS names it: `Output/result`; absent where AWS names none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<Arc<str>>,
+        /// Error and cause.
+        failure: Failure,
     },
 
     /// data: parameters. A task exists from here on; its token names this event's id.
@@ -171,6 +185,15 @@ pub enum EventKind {
         /// From 0.
         index: u64,
     },
+    /// The run of a distributed Map begins.
+    MapRunStarted {
+        /// ARN of the run.
+        arn: Arc<str>,
+    },
+    /// The run ended well.
+    MapRunSucceeded,
+    /// The run failed.
+    MapRunFailed(Failure),
     /// The Task state was ended from outside.
     TaskStateAborted,
     /// The Wait state was ended from outside.
@@ -206,6 +229,9 @@ pub enum EventKind {
         reason: Arc<str>,
     },
 }
+
+/// Variables by name: what `Assign` gave.
+pub type Assigned = BTreeMap<Arc<str>, Payload>;
 
 /// Details of [`EventKind::ExecutionStarted`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

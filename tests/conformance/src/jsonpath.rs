@@ -5,6 +5,7 @@
 
 use crate::verdict::Check;
 use baton_language::path::{Path, Scope};
+use baton_language::{Chance, Variables};
 use serde_json::Value;
 
 /// Runs one case of `cts.json`.
@@ -83,6 +84,8 @@ fn nodes(path: &Path, document: &Value) -> Result<Value, String> {
         let scope = Scope {
             input,
             context: &Value::Null,
+            variables: &Variables::new(),
+            chance: &Chance::new("", 0),
         };
         path.find(scope)
             .map(|found| found.map(|value| value.into_owned()))

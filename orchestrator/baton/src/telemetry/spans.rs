@@ -350,6 +350,7 @@ mod tests {
         EventKind::StateExited {
             state,
             name: name.into(),
+            assigned: None,
         }
     }
 

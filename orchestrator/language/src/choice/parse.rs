@@ -214,6 +214,7 @@ impl Kind {
 mod tests {
     use super::*;
     use crate::path::Scope;
+    use crate::{Chance, Variables};
     use serde_json::json;
 
     fn holds(rule: Value, input: Value) -> Result<bool, String> {
@@ -229,6 +230,8 @@ mod tests {
         rule.matches(Scope {
             input: &input,
             context: &Value::Null,
+            variables: &Variables::new(),
+            chance: &Chance::new("", 0),
         })
         .map_err(|e| e.to_string())
     }

@@ -1,7 +1,6 @@
 //! Intrinsic functions: `States.Format(...)` and its kin (AWS: Intrinsics for JSONPath state machines).
 //!
-//! Owns: parsing of calls and the deterministic functions. `States.UUID` and `States.MathRandom` need a seed that is not passed in
-//! yet, so they are refused.
+//! Owns: parsing of calls and all functions. `States.UUID` and `States.MathRandom` draw from the scope's chance.
 
 mod arrays;
 mod json;
@@ -9,6 +8,7 @@ mod parse;
 mod text;
 
 use crate::EvalError;
+use crate::chance::{Chance, seeded};
 use crate::limits;
 use crate::path::{Query, Scope};
 use crate::value::spend;
@@ -45,11 +45,14 @@ enum Function {
     Base64Decode,
     Base64Encode,
     Format,
+    Hash,
     JsonMerge,
     JsonToString,
     MathAdd,
+    MathRandom,
     StringSplit,
     StringToJson,
+    Uuid,
 }
 
 impl Call {
@@ -88,7 +91,7 @@ impl Call {
             arguments.push(value);
         }
         self.function
-            .apply(arguments)
+            .apply(arguments, scope.chance)
             .map_err(|why| self.failure(&why))
     }
 
@@ -113,13 +116,14 @@ impl Call {
                 "The function '{}' had the following error: {why}",
                 self.text
             ),
+            location: None,
         }
     }
 }
 
 impl Function {
     /// Applies the function; the parser has checked the number of arguments.
-    fn apply(self, arguments: Vec<Value>) -> Result<Value, String> {
+    fn apply(self, arguments: Vec<Value>, chance: &Chance<'_>) -> Result<Value, String> {
         match (self, &arguments[..]) {
             (Self::Array, _) => Ok(Value::Array(arguments)),
             (Self::ArrayContains, [array, wanted]) => arrays::contains(array, wanted),
@@ -131,11 +135,17 @@ impl Function {
             (Self::Base64Decode, [text]) => text::base64_decode(text),
             (Self::Base64Encode, [text]) => text::base64_encode(text),
             (Self::Format, [template, rest @ ..]) => text::format(template, rest),
+            (Self::Hash, [value, algorithm]) => text::hash(value, algorithm),
             (Self::JsonMerge, [first, second, deep]) => json::merge(first, second, deep),
             (Self::JsonToString, [value]) => json::to_text(value),
             (Self::MathAdd, [left, right]) => math_add(left, right),
+            (Self::MathRandom, [first, last]) => random(first, last, chance.next_f64()),
+            (Self::MathRandom, [first, last, seed]) => {
+                random(first, last, seeded(rounded(seed)?.unsigned_abs()))
+            }
             (Self::StringSplit, [text, splitters]) => text::split(text, splitters),
             (Self::StringToJson, [text]) => json::from_text(text),
+            (Self::Uuid, []) => Ok(Value::String(chance.next_uuid())),
             _ => Err(format!("it does not take {} arguments", arguments.len())),
         }
     }
@@ -147,6 +157,17 @@ fn math_add(left: &Value, right: &Value) -> Result<Value, String> {
         .checked_add(rounded(right)?)
         .ok_or("the sum is out of range")?;
     Ok(Value::Number(Number::from(sum)))
+}
+
+/// `States.MathRandom`: an integer from `first` (inclusive) to `last` (exclusive), by a number from 0 to 1.
+fn random(first: &Value, last: &Value, unit: f64) -> Result<Value, String> {
+    let (first, last) = (rounded(first)?, rounded(last)?);
+    let width = last
+        .checked_sub(first)
+        .filter(|width| *width > 0)
+        .ok_or("the second number must be greater than the first")?;
+    let offset = ((width as f64 * unit) as i64).min(width - 1);
+    Ok(Value::Number(Number::from(first + offset)))
 }
 
 /// A number argument as an integer, rounded half up.
@@ -189,10 +210,13 @@ mod tests {
 
     fn call(text: &str) -> Result<Value, String> {
         let input = json!({"a": [1, 2, 2.0, "x"], "o": {"k": {"p": 1}, "s": "t"}, "t": "hi"});
+        let variables = [("v".into(), json!("value"))].into_iter().collect();
         Call::parse(text)?
             .evaluate(Scope {
                 input: &input,
                 context: &input,
+                variables: &variables,
+                chance: &Chance::new("arn", 1),
             })
             .map_err(|e| e.to_string())
     }
@@ -225,7 +249,18 @@ mod tests {
             json!({"k": {"p": 1}, "s": "t", "p": 1}),
         );
         check("States.JsonToString($.o.k)", json!("{\"p\":1}"));
+        check("States.Format('{}', $v)", json!("value"));
+        check(
+            "States.Hash($.t, 'SHA-1')",
+            json!("c22b5f9178342609428d6f51b2c5af4c0bde6a42"),
+        );
         check("States.MathAdd(-1.5, 2.5)", json!(2));
+        check("States.MathRandom(5, 6)", json!(5));
+        check(
+            "States.MathAdd(States.MathRandom(0, 9, 1), 0)",
+            call("States.MathRandom(0, 9, 1)").expect("a number"),
+        );
+        check("States.ArrayLength(States.Array(States.UUID()))", json!(1));
         check(
             "States.StringSplit('This.is+a,test', '.+,')",
             json!(["This", "is", "a", "test"]),
@@ -263,8 +298,8 @@ mod tests {
         for text in [
             "States.",
             "States.Nope()",
-            "States.UUID()",
-            "States.MathRandom(1, 2)",
+            "States.UUID(1)",
+            "States.MathRandom(1)",
             "States.MathAdd(1)",
             "States.Array(1",
             "States.Array(1,)",

@@ -7,7 +7,7 @@ use crate::path::parse_query_at;
 use serde_json::Value;
 
 /// Each function with its least and most arguments.
-const FUNCTIONS: [(&str, Function, usize, usize); 15] = [
+const FUNCTIONS: [(&str, Function, usize, usize); 18] = [
     ("Array", Function::Array, 0, usize::MAX),
     ("ArrayContains", Function::ArrayContains, 2, 2),
     ("ArrayGetItem", Function::ArrayGetItem, 2, 2),
@@ -18,15 +18,15 @@ const FUNCTIONS: [(&str, Function, usize, usize); 15] = [
     ("Base64Decode", Function::Base64Decode, 1, 1),
     ("Base64Encode", Function::Base64Encode, 1, 1),
     ("Format", Function::Format, 1, usize::MAX),
+    ("Hash", Function::Hash, 2, 2),
     ("JsonMerge", Function::JsonMerge, 3, 3),
     ("JsonToString", Function::JsonToString, 1, 1),
     ("MathAdd", Function::MathAdd, 2, 2),
+    ("MathRandom", Function::MathRandom, 2, 3),
     ("StringSplit", Function::StringSplit, 2, 2),
     ("StringToJson", Function::StringToJson, 1, 1),
+    ("UUID", Function::Uuid, 0, 0),
 ];
-
-/// ASL's functions that can't be answered yet.
-const FUNCTIONS_REFUSED: [&str; 3] = ["Hash", "MathRandom", "UUID"];
 
 /// Parses a call that is the whole of `text`.
 pub(super) fn parse_call(text: &str) -> Result<Call, String> {
@@ -52,11 +52,6 @@ fn parse_call_at(cursor: &mut Cursor<'_>, depth: usize) -> Result<Call, String> 
         return Err(cursor.expected("'States.'"));
     }
     let name = cursor.take_while(|c| c.is_ascii_alphanumeric());
-    if FUNCTIONS_REFUSED.contains(&name) {
-        return Err(format!(
-            "the intrinsic function States.{name} isn't supported yet"
-        ));
-    }
     let Some(&(_, function, least, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name)
     else {
         return Err(format!("there is no intrinsic function 'States.{name}'"));

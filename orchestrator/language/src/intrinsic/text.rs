@@ -6,6 +6,28 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+/// `States.Hash`: of a text, or of any other value as JSON.
+pub(super) fn hash(value: &Value, algorithm: &Value) -> Result<Value, String> {
+    let algorithm = text_of(algorithm)?;
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if text.chars().count() > limits::INTRINSIC_TEXT_LENGTH_MAX {
+        return Err(format!(
+            "the data has more than {} characters",
+            limits::INTRINSIC_TEXT_LENGTH_MAX
+        ));
+    }
+    crate::digest::hash(&text, algorithm)
+        .map(Value::String)
+        .ok_or_else(|| {
+            format!(
+                "there is no algorithm '{algorithm}': use MD5, SHA-1, SHA-256, SHA-384 or SHA-512"
+            )
+        })
+}
+
 /// `States.Format`: each `{}` of the template becomes the next argument.
 pub(super) fn format(template: &Value, arguments: &[Value]) -> Result<Value, String> {
     let mut text = String::new();

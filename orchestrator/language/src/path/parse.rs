@@ -16,13 +16,20 @@ pub(crate) fn parse_query_at(cursor: &mut Cursor<'_>, depth: usize) -> Result<Qu
     } else {
         Root::Input
     };
-    if cursor.peek().is_some_and(|c| c.is_alphabetic() || c == '_') {
-        return Err(
-            "variables ('$name') aren't supported yet; a field of the input is '$.name'".to_owned(),
-        );
-    }
-    if root == Root::Context && depth > 0 {
-        return Err("the context object ('$$') can't be used in a filter".to_owned());
+    let name = if root == Root::Input {
+        cursor.take_while(|c| c.is_alphanumeric() || c == '_')
+    } else {
+        ""
+    };
+    let root = match name {
+        "" => root,
+        _ if name.starts_with(|c: char| c.is_numeric()) => {
+            return Err(format!("'${name}' is not the name of a variable"));
+        }
+        _ => Root::Variable(name.into()),
+    };
+    if root != Root::Input && depth > 0 {
+        return Err("the context object ('$$') and variables can't be used in a filter".to_owned());
     }
     parse_steps(cursor, root, depth)
 }

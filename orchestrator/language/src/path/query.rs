@@ -21,12 +21,14 @@ pub(crate) struct Query {
 }
 
 /// Where a path begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Root {
     /// `$`
     Input,
     /// `$$`
     Context,
+    /// `$name`
+    Variable(Arc<str>),
     /// `@`, in a filter.
     Current,
 }
@@ -63,6 +65,8 @@ pub(crate) enum Missing {
     NotObject(usize, &'static str),
     /// This step wants an array and found this instead.
     NotArray(usize, String),
+    /// The variable is not assigned.
+    Variable,
     /// The path looked at too many places, or found too much.
     TooMany,
 }
@@ -111,10 +115,10 @@ impl Query {
 
     /// The value: one, or a list if the path is indefinite.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, Missing> {
-        let start = if self.root == Root::Context {
-            scope.context
-        } else {
-            scope.input
+        let start = match &self.root {
+            Root::Context => scope.context,
+            Root::Variable(name) => scope.variables.get(name).ok_or(Missing::Variable)?,
+            Root::Input | Root::Current => scope.input,
         };
         self.find_from(start, start)
     }
@@ -220,6 +224,10 @@ impl Query {
                 "Filter: {} can only be applied to arrays. Current context is: {found}",
                 normal_step(&self.steps[step])
             ),
+            Missing::Variable => match &self.root {
+                Root::Variable(name) => format!("The variable '{name}' is not assigned"),
+                _ => "The variable is not assigned".to_owned(),
+            },
             Missing::TooMany => format!(
                 "it finds more than {} places or {} bytes; make the path more specific",
                 limits::PATH_NODES_MAX,

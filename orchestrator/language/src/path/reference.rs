@@ -100,6 +100,7 @@ impl ReferencePath {
                 "Unable to apply ReferencePath {} to input {input}",
                 self.text
             ),
+            location: None,
         }
     }
 

@@ -1,11 +1,12 @@
 //! Choice: goes on by the first rule that matches.
 
-use super::Draft;
+use super::{Draft, only_for};
 use crate::choice::Rule;
 use crate::fields::Fields;
-use crate::program::{ChoiceBranch, StateKind};
+use crate::program::{ChoiceBranch, Condition, Language, StateKind};
 
 pub(super) const FIELDS: &[&str] = &["Choices", "Default"];
+const RULE_FIELDS: &[&str] = &["Condition", "Next", "Comment", "Assign", "Output"];
 
 pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     let fields = draft.fields;
@@ -24,26 +25,40 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
             continue;
         };
         let rule_fields = Fields::new(object, &place);
-        for name in ["Assign", "Output", "Condition"]
-            .into_iter()
-            .filter(|name| rule_fields.has(name))
-        {
-            draft.compiler.findings.invalid(
-                &place.field(name),
-                format!("The field '{name}' isn't supported yet"),
-            );
-        }
         rule_fields.text("Comment", &mut draft.compiler.findings);
         rule_fields.require(&["Next"], &mut draft.compiler.findings);
         let next = draft.target(rule_fields, "Next");
-        let rule = if rule_fields.has("Condition") {
-            None
-        } else {
-            Rule::parse(object, &place, &mut draft.compiler.findings)
-        };
-        if let (Some(rule), Some(next)) = (rule, next) {
-            rules.push(ChoiceBranch { rule, next });
+        let condition = condition(draft, rule_fields);
+        let (assign, output) = (draft.assign(rule_fields), draft.output(rule_fields));
+        if let (Some(condition), Some(next)) = (condition, next) {
+            rules.push(ChoiceBranch {
+                condition,
+                next,
+                assign,
+                output,
+            });
         }
     }
     Some(StateKind::Choice { rules, default })
+}
+
+fn condition(draft: &mut Draft<'_, '_, '_>, rule: Fields<'_>) -> Option<Condition> {
+    let findings = &mut draft.compiler.findings;
+    if draft.language == Language::JsonPath {
+        for name in ["Condition", "Output"] {
+            if rule.has(name) {
+                let message = only_for(Language::JsonPath, name);
+                findings.invalid(rule.place, message);
+            }
+        }
+        return Rule::parse(rule.object, rule.place, findings).map(Condition::Rule);
+    }
+    rule.refuse_unknown(&[RULE_FIELDS], findings);
+    rule.require(&["Condition"], findings);
+    let condition = rule.expression("Condition", findings);
+    if rule.has("Condition") && !rule.is_expression("Condition") {
+        let message = "Expected a JSONata expression, such as '{% $states.input.a = 1 %}'";
+        findings.invalid(&rule.place.field("Condition"), message.to_owned());
+    }
+    condition.map(Condition::Expression)
 }

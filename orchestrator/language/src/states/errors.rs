@@ -3,7 +3,7 @@
 use super::Draft;
 use crate::fields::Fields;
 use crate::limits;
-use crate::program::{Catcher, Retrier};
+use crate::program::{Catcher, Language, Retrier};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const RETRIER_FIELDS: &[&str] = &[
     "JitterStrategy",
     "Comment",
 ];
-const CATCHER_FIELDS: &[&str] = &["ErrorEquals", "ResultPath", "Next", "Comment"];
+const CATCHER_FIELDS: &[&str] = &["ErrorEquals", "Assign", "Next", "Comment"];
 
 impl Draft<'_, '_, '_> {
     /// Reads `Retry`.
@@ -72,28 +72,22 @@ impl Draft<'_, '_, '_> {
     /// Reads `Catch`.
     pub(super) fn catchers(&mut self) -> Vec<Catcher> {
         self.entries("Catch", |draft, entry, is_last| {
-            for name in ["Assign", "Output"]
-                .into_iter()
-                .filter(|name| entry.has(name))
-            {
-                let message = format!("The field '{name}' isn't supported yet");
-                draft
-                    .compiler
-                    .findings
-                    .invalid(&entry.place.field(name), message);
-            }
-            entry.refuse_unknown(
-                &[CATCHER_FIELDS, &["Assign", "Output"]],
-                &mut draft.compiler.findings,
-            );
+            let own: &[&str] = match draft.language {
+                Language::JsonPath => &["ResultPath"],
+                Language::Jsonata => &["Output"],
+            };
+            entry.refuse_unknown(&[CATCHER_FIELDS, own], &mut draft.compiler.findings);
             entry.require(&["Next"], &mut draft.compiler.findings);
             let errors = draft.errors(entry, is_last);
             let result_path = draft.result_path(entry);
+            let (assign, output) = (draft.assign(entry), draft.output(entry));
             let next = draft.target(entry, "Next")?;
             Some(Catcher {
                 errors: errors?,
                 result_path,
                 next,
+                assign,
+                output,
             })
         })
     }

@@ -1,9 +1,10 @@
 //! Fail: ends its scope with an error.
 
 use super::Draft;
-use crate::program::{StateKind, TextSource};
+use crate::program::{Language, StateKind, TextSource};
 
-pub(super) const FIELDS: &[&str] = &["Error", "ErrorPath", "Cause", "CausePath"];
+pub(super) const FIELDS: &[&str] = &["Error", "Cause"];
+pub(super) const PATHS: &[&str] = &["ErrorPath", "CausePath"];
 
 pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     let error = source(draft, "Error", "ErrorPath");
@@ -15,6 +16,10 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
 fn source(draft: &mut Draft<'_, '_, '_>, name: &str, path_name: &str) -> Option<TextSource> {
     let findings = &mut draft.compiler.findings;
     draft.fields.at_most_one(&[name, path_name], findings);
+    if draft.language == Language::Jsonata && draft.fields.is_expression(name) {
+        let expression = draft.fields.expression(name, findings);
+        return expression.map(TextSource::Expression);
+    }
     match draft.fields.text(name, findings) {
         Some(text) => Some(TextSource::Fixed(text.into())),
         None => draft

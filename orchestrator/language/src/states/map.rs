@@ -4,18 +4,20 @@ use super::Draft;
 use crate::fields::Fields;
 use crate::limits;
 use crate::path::Path;
-use crate::program::{Map, SecondsSource, StateId, StateKind};
+use crate::program::{Items, Language, Map, SecondsSource, StateId, StateKind};
 
 pub(super) const FIELDS: &[&str] = &[
-    "ItemsPath",
     "ItemSelector",
     "ItemProcessor",
     "Iterator",
     "MaxConcurrency",
-    "MaxConcurrencyPath",
     "ToleratedFailureCount",
-    "ToleratedFailureCountPath",
     "ToleratedFailurePercentage",
+];
+pub(super) const PATHS: &[&str] = &[
+    "ItemsPath",
+    "MaxConcurrencyPath",
+    "ToleratedFailureCountPath",
     "ToleratedFailurePercentagePath",
 ];
 
@@ -28,12 +30,13 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     } else {
         "Parameters"
     };
-    let item_selector = fields.template(selector, findings);
-    let items_path = if fields.has("ItemsPath") {
-        fields.path("ItemsPath", findings)
-    } else {
-        Some(Path::root())
+    let items = match (draft.language, fields.has("ItemsPath")) {
+        (Language::Jsonata, _) if !fields.has("Items") => Some(Items::Input),
+        (Language::Jsonata, _) => fields.form("Items", findings).map(Items::Form),
+        (Language::JsonPath, true) => fields.path("ItemsPath", findings).map(Items::Path),
+        (Language::JsonPath, false) => Some(Items::Path(Path::root())),
     };
+    let item_selector = draft.recipe(fields, selector);
     let max_concurrency = draft.number(
         "MaxConcurrency",
         "MaxConcurrencyPath",
@@ -51,7 +54,7 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     );
     let processor = processor(draft)?;
     Some(StateKind::Map(Map {
-        items_path: items_path?,
+        items: items?,
         item_selector,
         max_concurrency: max_concurrency.unwrap_or(SecondsSource::Fixed(0)),
         tolerated_failure_count,

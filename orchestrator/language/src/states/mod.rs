@@ -14,37 +14,50 @@ mod task;
 mod wait;
 
 use crate::fields::Fields;
+use crate::jsonata::{Form, Reads};
+use crate::limits;
 use crate::parse::{Compiler, Siblings};
 use crate::path::ReferencePath;
-use crate::program::{SecondsSource, State, StateId, StateKind};
+use crate::program::{Language, Recipe, SecondsSource, State, StateId, StateKind};
 use serde_json::Value;
 
 /// Fields of every state.
 const COMMON: &[&str] = &["Type", "Comment", "QueryLanguage"];
-/// Fields of all but Fail.
-const PATHS: &[&str] = &["InputPath", "OutputPath"];
 /// Fields of all that go on by themselves.
 const NEXT: &[&str] = &["Next", "End"];
 /// Fields of all with a result that is made, not only passed on.
-const RESULT: &[&str] = &[
-    "Parameters",
-    "ResultSelector",
-    "ResultPath",
-    "Retry",
-    "Catch",
-];
+const HANDLING: &[&str] = &["Retry", "Catch", "Assign"];
+/// JSONPath: fields of all but Fail.
+const PATHS: &[&str] = &["InputPath", "OutputPath"];
+/// JSONPath: the way of a result that is made.
+const RESULT: &[&str] = &["Parameters", "ResultSelector", "ResultPath"];
+/// JSONata: fields of all with a result that is made.
+const ARGUMENTS: &[&str] = &["Arguments", "Output"];
+const OUTPUT: &[&str] = &["Output"];
+const ASSIGN: &[&str] = &["Assign"];
 /// Fields that exist for JSONata alone.
 const JSONATA_ONLY: &[&str] = &["Arguments", "Output", "Items", "Condition"];
-/// Fields of ASL that aren't supported yet, in any type of state.
-const REFUSED: &[&str] = &[
-    "Assign",
-    "Credentials",
-    "ItemReader",
-    "ItemBatcher",
-    "ResultWriter",
-    "Label",
-    "ToleratedFailureExpression",
+/// Fields that exist for JSONPath alone.
+const JSONPATH_ONLY: &[&str] = &[
+    "InputPath",
+    "OutputPath",
+    "Parameters",
+    "Result",
+    "ResultSelector",
+    "ResultPath",
+    "ItemsPath",
+    "ErrorPath",
+    "CausePath",
+    "SecondsPath",
+    "TimestampPath",
+    "TimeoutSecondsPath",
+    "HeartbeatSecondsPath",
+    "MaxConcurrencyPath",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentagePath",
 ];
+/// Fields of ASL that aren't supported yet, in any type of state.
+const REFUSED: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter", "Label"];
 
 /// A state under construction, as its type's file sees it.
 pub(crate) struct Draft<'c, 'v, 'p> {
@@ -58,12 +71,18 @@ pub(crate) struct Draft<'c, 'v, 'p> {
     pub id: StateId,
     /// The scope around it.
     pub siblings: &'c Siblings<'v>,
+    /// The query language of its fields.
+    pub language: Language,
 }
 
 /// A type of state: its own fields, and how they are read.
 struct StateType {
-    /// Lists of fields beside [`COMMON`].
+    /// Lists of fields beside [`COMMON`], in both query languages.
     fields: &'static [&'static [&'static str]],
+    /// Lists of fields in JSONPath alone.
+    jsonpath: &'static [&'static [&'static str]],
+    /// Lists of fields in JSONata alone.
+    jsonata: &'static [&'static [&'static str]],
     /// Reads what the state does; `None` after reporting why that can't be read.
     parse: fn(&mut Draft<'_, '_, '_>) -> Option<StateKind>,
 }
@@ -71,35 +90,51 @@ struct StateType {
 fn state_type(name: &str) -> Option<StateType> {
     Some(match name {
         "Pass" => StateType {
-            fields: &[PATHS, NEXT, pass::FIELDS],
+            fields: &[NEXT, ASSIGN],
+            jsonpath: &[PATHS, pass::FIELDS],
+            jsonata: &[OUTPUT],
             parse: pass::parse,
         },
         "Task" => StateType {
-            fields: &[PATHS, NEXT, RESULT, task::FIELDS],
+            fields: &[NEXT, HANDLING, task::FIELDS],
+            jsonpath: &[PATHS, RESULT, task::PATHS],
+            jsonata: &[ARGUMENTS],
             parse: task::parse,
         },
         "Choice" => StateType {
-            fields: &[PATHS, choice::FIELDS],
+            fields: &[ASSIGN, choice::FIELDS],
+            jsonpath: &[PATHS],
+            jsonata: &[OUTPUT],
             parse: choice::parse,
         },
         "Wait" => StateType {
-            fields: &[PATHS, NEXT, wait::FIELDS],
+            fields: &[NEXT, ASSIGN, wait::FIELDS],
+            jsonpath: &[PATHS, wait::PATHS],
+            jsonata: &[OUTPUT],
             parse: wait::parse,
         },
         "Succeed" => StateType {
-            fields: &[PATHS],
+            fields: &[],
+            jsonpath: &[PATHS],
+            jsonata: &[OUTPUT],
             parse: succeed::parse,
         },
         "Fail" => StateType {
             fields: &[fail::FIELDS],
+            jsonpath: &[fail::PATHS],
+            jsonata: &[],
             parse: fail::parse,
         },
         "Parallel" => StateType {
-            fields: &[PATHS, NEXT, RESULT, parallel::FIELDS],
+            fields: &[NEXT, HANDLING, parallel::FIELDS],
+            jsonpath: &[PATHS, RESULT],
+            jsonata: &[ARGUMENTS],
             parse: parallel::parse,
         },
         "Map" => StateType {
-            fields: &[PATHS, NEXT, RESULT, map::FIELDS],
+            fields: &[NEXT, HANDLING, map::FIELDS],
+            jsonpath: &[PATHS, RESULT, map::PATHS],
+            jsonata: &[OUTPUT, &["Items"]],
             parse: map::parse,
         },
         _ => return None,
@@ -109,9 +144,10 @@ fn state_type(name: &str) -> Option<StateType> {
 /// Reads a state; `None` after reporting why it can't be read.
 pub(crate) fn parse<'v>(
     compiler: &mut Compiler<'v>,
+    language: Language,
     name: &str,
-    object: &'v serde_json::Map<String, Value>,
     fields: Fields<'_>,
+    object: &'v serde_json::Map<String, Value>,
     id: StateId,
     siblings: &Siblings<'v>,
 ) -> Option<State> {
@@ -129,19 +165,17 @@ pub(crate) fn parse<'v>(
             .invalid(&fields.place.field("Type"), message);
         return None;
     };
-    refuse_fields(compiler, fields, &state_type);
+    refuse_fields(compiler, language, fields, &state_type);
     let mut draft = Draft {
         compiler,
         fields,
         object,
         id,
         siblings,
+        language,
     };
     let kind = (state_type.parse)(&mut draft);
     let state = draft.common(name, kind, state_type.fields.contains(&NEXT));
-    if let Some(state) = &state {
-        compiler.reads_context |= reads_context(state);
-    }
     state
 }
 
@@ -158,10 +192,23 @@ pub(crate) fn nested_scopes(state: &Value) -> impl Iterator<Item = &Value> {
     branches.chain(processors)
 }
 
-fn refuse_fields(compiler: &mut Compiler<'_>, fields: Fields<'_>, state_type: &StateType) {
+fn refuse_fields(
+    compiler: &mut Compiler<'_>,
+    language: Language,
+    fields: Fields<'_>,
+    state_type: &StateType,
+) {
+    let (own, other) = match language {
+        Language::JsonPath => (state_type.jsonpath, JSONATA_ONLY),
+        Language::Jsonata => (state_type.jsonata, JSONPATH_ONLY),
+    };
     for name in fields.object.keys().map(String::as_str) {
-        let is_known =
-            COMMON.contains(&name) || state_type.fields.iter().any(|list| list.contains(&name));
+        let is_known = COMMON.contains(&name)
+            || state_type
+                .fields
+                .iter()
+                .chain(own)
+                .any(|list| list.contains(&name));
         if is_known {
             continue;
         }
@@ -170,17 +217,27 @@ fn refuse_fields(compiler: &mut Compiler<'_>, fields: Fields<'_>, state_type: &S
             compiler
                 .findings
                 .invalid(&fields.place.field(name), message);
-        } else if JSONATA_ONLY.contains(&name) {
-            let message = format!(
-                "The QueryLanguage is set to 'JSONPath', but field '{name}' is only supported for the 'JSONata' QueryLanguage"
-            );
-            compiler.findings.invalid(fields.place, message);
+        } else if other.contains(&name) {
+            compiler
+                .findings
+                .invalid(fields.place, only_for(language, name));
         } else {
             compiler
                 .findings
                 .invalid(fields.place, format!("Field '{name}' is not supported"));
         }
     }
+}
+
+/// AWS's words for a field of the other query language than the state's.
+fn only_for(language: Language, name: &str) -> String {
+    let (is, wanted) = match language {
+        Language::JsonPath => ("JSONPath", "JSONata"),
+        Language::Jsonata => ("JSONata", "JSONPath"),
+    };
+    format!(
+        "The QueryLanguage is set to '{is}', but field '{name}' is only supported for the '{wanted}' QueryLanguage"
+    )
 }
 
 impl Draft<'_, '_, '_> {
@@ -199,12 +256,20 @@ impl Draft<'_, '_, '_> {
             fields.template("Parameters", findings)
         };
         let result_selector = fields.template("ResultSelector", findings);
+        let arguments = fields.form("Arguments", findings);
         let next = if goes_on { self.next() } else { None };
         let (retry, catch) = (self.retriers(), self.catchers());
-        let kind = kind?;
+        let (assign, output) = (self.assign(fields), self.output(fields));
+        let reads = Reads::of_fields(self.object);
+        self.compiler.reads_context |= reads.context;
         Some(State {
             name: name.into(),
-            kind,
+            kind: kind?,
+            language: self.language,
+            reads,
+            assign,
+            output,
+            arguments,
             input_path,
             output_path,
             parameters,
@@ -251,6 +316,10 @@ impl Draft<'_, '_, '_> {
     ) -> Option<SecondsSource> {
         let findings = &mut self.compiler.findings;
         self.fields.at_most_one(&[name, path_name], findings);
+        if self.language == Language::Jsonata && self.fields.is_expression(name) {
+            let expression = self.fields.expression(name, findings);
+            return expression.map(SecondsSource::Expression);
+        }
         match self.fields.integer(name, range, findings) {
             Some(number) => Some(SecondsSource::Fixed(number)),
             None => self
@@ -260,20 +329,54 @@ impl Draft<'_, '_, '_> {
         }
     }
 
+    /// A field that makes a value, in the state's query language.
+    fn recipe(&mut self, fields: Fields<'_>, name: &str) -> Option<Recipe> {
+        let findings = &mut self.compiler.findings;
+        match self.language {
+            Language::JsonPath => fields.template(name, findings).map(Recipe::Template),
+            Language::Jsonata => fields.form(name, findings).map(Recipe::Form),
+        }
+    }
+
+    /// `Assign` of a state, a rule or a catcher: an object of variables by name.
+    fn assign(&mut self, fields: Fields<'_>) -> Option<Recipe> {
+        let findings = &mut self.compiler.findings;
+        let variables = fields.object("Assign", findings)?;
+        for name in variables.keys() {
+            let name = match self.language {
+                Language::JsonPath => name.strip_suffix(".$").unwrap_or(name),
+                Language::Jsonata => name,
+            };
+            if !is_variable_name(name) {
+                let message = format!(
+                    "'{name}' is not the name of a variable: use 1 to {} letters, digits and '_', a letter first, and not 'states'",
+                    limits::VARIABLE_NAME_LENGTH_MAX
+                );
+                findings.invalid(&fields.place.field("Assign"), message);
+            }
+        }
+        let recipe = self.recipe(fields, "Assign");
+        recipe.filter(|_| !variables.is_empty())
+    }
+
+    /// `Output` of a state, a rule or a catcher.
+    fn output(&mut self, fields: Fields<'_>) -> Option<Form> {
+        match self.language {
+            Language::JsonPath => None,
+            Language::Jsonata => fields.form("Output", &mut self.compiler.findings),
+        }
+    }
+
     /// A reference path where `null` means none, in an object within the state.
     fn result_path(&mut self, fields: Fields<'_>) -> Option<ReferencePath> {
         fields.reference_or_null("ResultPath", &mut self.compiler.findings)
     }
 }
 
-/// Whether any path of the state reads the context object.
-fn reads_context(state: &State) -> bool {
-    let paths = [&state.input_path, &state.output_path];
-    let templates = [&state.parameters, &state.result_selector];
-    paths.into_iter().flatten().any(|path| path.reads_context())
-        || templates
-            .into_iter()
-            .flatten()
-            .any(|template| template.reads_context())
-        || state.kind.reads_context()
+/// Whether a variable can have this name (AWS: a Unicode identifier of at most 80 characters).
+fn is_variable_name(name: &str) -> bool {
+    let is_word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let starts = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let is_short = name.chars().count() <= limits::VARIABLE_NAME_LENGTH_MAX;
+    is_word && starts && is_short && name != "states"
 }

@@ -4,7 +4,7 @@ use super::Draft;
 use crate::program::StateKind;
 use serde_json::Value;
 
-pub(super) const FIELDS: &[&str] = &["Result", "ResultPath", "Parameters"];
+pub(super) const FIELDS: &[&str] = &["Result", "ResultPath", "Parameters", "Assign"];
 
 pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     let result = draft.fields.get("Result").cloned();

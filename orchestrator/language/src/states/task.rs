@@ -1,6 +1,7 @@
 //! Task: has work done by a worker.
 
 use super::Draft;
+use crate::fields::Fields;
 use crate::limits;
 use crate::program::{SecondsSource, StateKind, Task};
 use crate::resource::Resource;
@@ -8,10 +9,10 @@ use crate::resource::Resource;
 pub(super) const FIELDS: &[&str] = &[
     "Resource",
     "TimeoutSeconds",
-    "TimeoutSecondsPath",
     "HeartbeatSeconds",
-    "HeartbeatSecondsPath",
+    "Credentials",
 ];
+pub(super) const PATHS: &[&str] = &["TimeoutSecondsPath", "HeartbeatSecondsPath"];
 
 pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     let timeout = draft.number(
@@ -34,11 +35,13 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
         let place = draft.fields.place.field("HeartbeatSeconds");
         draft.compiler.findings.invalid(&place, message);
     }
+    let credentials = draft.recipe(draft.fields, "Credentials");
     let resource = resource(draft)?;
     Some(StateKind::Task(Task {
         resource,
         timeout,
         heartbeat,
+        credentials,
     }))
 }
 
@@ -67,7 +70,7 @@ fn resource(draft: &mut Draft<'_, '_, '_>) -> Option<Resource> {
     let resource = Resource::parse(arn)
         .map_err(|why| findings.invalid(&place, why))
         .ok()?;
-    if &*resource.kind == "lambda" && !names_function(fields.get("Parameters")) {
+    if &*resource.kind == "lambda" && !names_function(fields) {
         findings.invalid(
             fields.place,
             "The field 'FunctionName' is required but was missing".to_owned(),
@@ -77,7 +80,15 @@ fn resource(draft: &mut Draft<'_, '_, '_>) -> Option<Resource> {
 }
 
 /// Whether the parameters say which function to call.
-fn names_function(parameters: Option<&serde_json::Value>) -> bool {
-    let has = |name| parameters.is_some_and(|parameters| parameters.get(name).is_some());
-    has("FunctionName") || has("FunctionName.$")
+fn names_function(fields: Fields<'_>) -> bool {
+    let has = |name| {
+        fields
+            .get("Parameters")
+            .is_some_and(|found| found.get(name).is_some())
+    };
+    // Arguments that are one expression are known when it is evaluated.
+    let arguments = fields.get("Arguments");
+    let may_have =
+        arguments.is_some_and(|found| !found.is_object() || found.get("FunctionName").is_some());
+    has("FunctionName") || has("FunctionName.$") || may_have
 }

@@ -20,6 +20,8 @@ pub(super) fn close(
     execution.timers.clear();
     execution.others = None;
     execution.main.retries = Vec::new();
+    execution.main.variables = None;
+    execution.variable_bytes = 0;
     execution.status = status;
     effects.push(Effect::Closed(Closing {
         status,

@@ -102,11 +102,7 @@ fn make_frame(execution: &mut Execution, event: &Event, index: u64, input: Paylo
 /// Ends frame `id` and gives its output to the frame that made it, whose next event will follow event `prev`.
 fn keep_result(execution: &mut Execution, id: u32, index: u64, prev: u64) {
     phase::change(execution, id, Phase::Idle);
-    let Some(child) = execution
-        .others
-        .as_deref_mut()
-        .and_then(|others| others.frames.remove(&id))
-    else {
+    let Some(child) = phase::take(execution, id) else {
         return;
     };
     let Some(parent) = child

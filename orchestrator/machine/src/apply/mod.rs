@@ -11,7 +11,7 @@ mod task;
 use crate::effect::{Effect, Status};
 use crate::execution::Execution;
 use crate::frame::Phase;
-use baton_schemas::history::{Event, EventKind, Started};
+use baton_schemas::history::{Assigned, Event, EventKind, Started};
 
 /// Changes `execution` by `event`, decided at `now_ms`.
 pub(crate) fn apply(
@@ -44,7 +44,8 @@ pub(crate) fn apply(
         }
 
         K::StateEntered { name, .. } => enter(execution, event, name, now_ms),
-        K::StateExited { .. } => exit(execution, event, effects),
+        K::StateExited { assigned, .. } => exit(execution, event, assigned.as_deref(), effects),
+        K::EvaluationFailed { .. } => follow(execution, event),
 
         K::TaskScheduled(t) | K::LambdaFunctionScheduled(t) | K::ActivityScheduled(t) => {
             task::schedule(execution, event, t, now_ms, effects);
@@ -77,6 +78,9 @@ pub(crate) fn apply(
         K::MapIterationSucceeded { index, .. } => fork::iteration_ended(execution, event, *index),
         K::MapIterationFailed { .. } | K::MapIterationAborted { .. } => {
             fork::iteration_lost(execution, event, effects)
+        }
+        K::MapRunStarted { .. } | K::MapRunSucceeded | K::MapRunFailed(_) => {
+            follow(execution, event)
         }
         K::ParallelStateSucceeded | K::MapStateSucceeded => {
             phase::change(execution, event.frame, Phase::Idle)
@@ -132,6 +136,7 @@ fn enter(execution: &mut Execution, event: &Event, name: &str, now_ms: i64) {
         .filter(|id| &*program.state(*id).name == name);
     frame.state = next.or_else(|| program.find(name));
     frame.entered_id = event.id;
+    frame.entered_prev = event.prev;
     frame.entered_ms = now_ms;
     frame.prev = event.id;
     frame.retries = Vec::new();
@@ -140,7 +145,12 @@ fn enter(execution: &mut Execution, event: &Event, name: &str, now_ms: i64) {
     }
 }
 
-fn exit(execution: &mut Execution, event: &Event, effects: &mut Vec<Effect>) {
+fn exit(
+    execution: &mut Execution,
+    event: &Event,
+    assigned: Option<&Assigned>,
+    effects: &mut Vec<Effect>,
+) {
     phase::cancel(execution, event.frame, effects);
     let Some(frame) = execution.frame_mut(event.frame) else {
         return;
@@ -149,6 +159,16 @@ fn exit(execution: &mut Execution, event: &Event, effects: &mut Vec<Effect>) {
     frame.retries = Vec::new();
     if let Some(output) = &event.data {
         frame.input = output.clone();
+    }
+    if let Some(assigned) = assigned {
+        let (mut added, mut replaced) = (0, 0);
+        let variables = frame.variables.get_or_insert_default();
+        for (name, value) in assigned {
+            added += value.len();
+            let before = variables.insert(name.clone(), value.clone());
+            replaced += before.map_or(0, |value| value.len());
+        }
+        execution.variable_bytes = (execution.variable_bytes + added).saturating_sub(replaced);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::effect::Effect;
 use crate::execution::{Execution, Others};
-use crate::frame::Phase;
+use crate::frame::{Frame, Phase};
 
 /// Gives frame `id` another phase.
 pub(super) fn change(execution: &mut Execution, id: u32, phase: Phase) {
@@ -54,9 +54,16 @@ pub(super) fn cancel(execution: &mut Execution, id: u32, effects: &mut Vec<Effec
 /// Removes frame `id` (not frame 0), cancelling what it does.
 pub(super) fn remove(execution: &mut Execution, id: u32, effects: &mut Vec<Effect>) {
     cancel(execution, id, effects);
-    if let Some(others) = execution.others.as_deref_mut() {
-        others.frames.remove(&id);
-    }
+    take(execution, id);
+}
+
+/// Takes frame `id` (not frame 0), which does nothing any more, and its variables.
+pub(super) fn take(execution: &mut Execution, id: u32) -> Option<Frame> {
+    let frame = execution.others.as_deref_mut()?.frames.remove(&id)?;
+    execution.variable_bytes = execution
+        .variable_bytes
+        .saturating_sub(frame.variable_bytes());
+    Some(frame)
 }
 
 fn remove_children(execution: &mut Execution, parent: u32, effects: &mut Vec<Effect>) {

@@ -5,11 +5,13 @@
 //!              -> failure: States.NoChoiceMatched
 //! ```
 
-use crate::data::effective_input;
+use crate::context::Lens;
+use crate::data::{effective_input, pass_on};
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use baton_language::EvalError;
-use baton_language::program::{ChoiceBranch, StateId};
+use baton_language::program::{ChoiceBranch, Condition, Language, StateId};
+use serde_json::Value;
 
 /// Goes on by the first rule that matches.
 pub(super) fn run(
@@ -19,24 +21,48 @@ pub(super) fn run(
     default: Option<StateId>,
 ) -> Flow {
     let evaluated = decider.with_lens(frame, |state, lens, raw| {
-        let input = effective_input(state, raw, lens)?;
-        let value = input.view();
-        let mut next = None;
-        for branch in rules {
-            if lens.matches(&branch.rule, &value)? {
-                next = Some(branch.next);
-                break;
+        let matched = match state.language {
+            Language::JsonPath => {
+                let input = effective_input(state, raw, lens)?;
+                first(rules, lens, &input.view())?
             }
-        }
-        let next = next.or(default).ok_or_else(no_match)?;
-        drop(value);
-        Ok((input.filtered(state.output_path.as_ref(), lens)?, next))
+            Language::Jsonata => first(rules, lens, &Value::Null)?,
+        };
+        let (next, assign, output) = match matched {
+            Some(rule) => (rule.next, &rule.assign, &rule.output),
+            None => {
+                let next = default.ok_or_else(no_match)?;
+                (next, &state.assign, &state.output)
+            }
+        };
+        let leaving = pass_on(state, raw, (assign.as_ref(), output.as_ref()), lens)?;
+        Ok((leaving, next))
     });
     match evaluated {
-        Some((_, Ok((output, next)))) => decider.exit(frame, output, Some(next)),
+        Some((_, Ok((leaving, next)))) => decider.exit(frame, leaving, Some(next)),
         Some((_, Err(error))) => decider.fail_evaluation(frame, &error),
         None => Ok(()),
     }
+}
+
+/// The first rule that matches.
+fn first<'r>(
+    rules: &'r [ChoiceBranch],
+    lens: &Lens<'_>,
+    input: &Value,
+) -> Result<Option<&'r ChoiceBranch>, EvalError> {
+    for rule in rules {
+        let holds = match &rule.condition {
+            Condition::Rule(rule) => lens.matches(rule, input)?,
+            Condition::Expression(expression) => {
+                lens.value_of_kind(expression, "boolean")? == Value::Bool(true)
+            }
+        };
+        if holds {
+            return Ok(Some(rule));
+        }
+    }
+    Ok(None)
 }
 
 fn no_match() -> EvalError {
@@ -44,5 +70,6 @@ fn no_match() -> EvalError {
         error: errors::NO_CHOICE_MATCHED,
         cause: "Failed to transition out of the state. The state does not point to a next state."
             .to_owned(),
+        location: None,
     }
 }

@@ -45,6 +45,10 @@ fn text(
         None => return Ok(None),
         Some(TextSource::Fixed(text)) => return Ok(Some(text.clone())),
         Some(TextSource::Path(path)) => path,
+        Some(TextSource::Expression(expression)) => {
+            let value = lens.value_of_kind(expression, "string")?;
+            return Ok(value.as_str().map(Arc::from));
+        }
     };
     let what = match lens.select(path, &raw.to_value()) {
         Ok(Value::String(text)) => return Ok(Some(Arc::from(text))),
@@ -59,5 +63,6 @@ fn text(
     Err(EvalError {
         error: errors::RUNTIME,
         cause,
+        location: None,
     })
 }

@@ -16,9 +16,11 @@ use crate::decide::{Decider, Flow};
 use crate::errors;
 use crate::limits::FAN_OUT_MAX;
 use baton_language::EvalError;
-use baton_language::program::Map;
+use baton_language::jsonata::QUERY_EVALUATION_ERROR;
+use baton_language::program::{Items, Map};
 use baton_schemas::Payload;
 use baton_schemas::history::EventKind;
+use serde_json::Value;
 
 /// What a Map begins with.
 struct Work {
@@ -34,7 +36,7 @@ struct Work {
 pub(super) fn run(decider: &mut Decider<'_>, frame: u32, map: &Map) -> Flow {
     let evaluated = decider.with_lens(frame, |state, lens, raw| {
         let input = Doc::Text(raw.clone()).filtered(state.input_path.as_ref(), lens)?;
-        work(map, input, lens)
+        work(map, input, raw, lens)
     });
     let work = match evaluated {
         Some((_, Ok(work))) => work,
@@ -104,11 +106,12 @@ fn start_iteration(
     let input = match &map.item_selector {
         None => Ok(item.clone()),
         Some(selector) => {
-            let lens = Lens::new(decider.execution, found).with_item(index, item);
+            let now_ms = decider.now_ms;
+            let lens = Lens::new(decider.execution, found, now_ms).with_item(index, item);
             Doc::Text(found.input.clone())
                 .filtered(state.input_path.as_ref(), &lens)
-                .and_then(|input| input.rendered(Some(selector), &lens))
-                .map(Doc::into_payload)
+                .and_then(|input| lens.make(selector, || input.into_value()))
+                .map(|value| Payload::from_value(&value))
         }
     };
     let input = match input {
@@ -132,19 +135,23 @@ fn start_iteration(
     Ok(())
 }
 
-fn work(map: &Map, input: Doc, lens: &Lens<'_>) -> Result<Work, EvalError> {
+fn work(map: &Map, input: Doc, raw: &Payload, lens: &Lens<'_>) -> Result<Work, EvalError> {
     let concurrency = number(&map.max_concurrency, "MaxConcurrencyPath", lens, || {
         input.view()
     })?;
-    let array = input.filtered(Some(&map.items_path), lens)?;
+    let array = match &map.items {
+        Items::Path(path) => input.filtered(Some(path), lens)?,
+        Items::Form(form) => Doc::Value(lens.fill(form)?),
+        Items::Input => Doc::Text(raw.clone()),
+    };
     if let Doc::Value(value) = &array
         && !value.is_array()
     {
-        return Err(not_an_array(map));
+        return Err(not_an_array(map, value));
     }
     let array = array.into_payload();
     let items: Vec<Payload> =
-        serde_json::from_str(array.as_str()).map_err(|_| not_an_array(map))?;
+        serde_json::from_str(array.as_str()).map_err(|_| not_an_array(map, &array.to_value()))?;
     if items.len() > FAN_OUT_MAX {
         let cause = format!(
             "A Map takes at most {FAN_OUT_MAX} items but was given {}.",
@@ -153,6 +160,7 @@ fn work(map: &Map, input: Doc, lens: &Lens<'_>) -> Result<Work, EvalError> {
         return Err(EvalError {
             error: errors::RUNTIME,
             cause,
+            location: None,
         });
     }
     Ok(Work {
@@ -162,13 +170,27 @@ fn work(map: &Map, input: Doc, lens: &Lens<'_>) -> Result<Work, EvalError> {
     })
 }
 
-fn not_an_array(map: &Map) -> EvalError {
-    let cause = format!(
-        "Reference path \"{}\" must point to array.",
-        map.items_path.text()
-    );
+fn not_an_array(map: &Map, found: &Value) -> EvalError {
+    let (error, cause) = match &map.items {
+        Items::Path(path) => {
+            let cause = format!("Reference path \"{}\" must point to array.", path.text());
+            (errors::RUNTIME, cause)
+        }
+        Items::Form(form) => match form.expression() {
+            Some(expression) => return expression.unexpected("array", found),
+            None => {
+                let cause = format!("The field 'Items' must be an array but was: {found}");
+                (QUERY_EVALUATION_ERROR, cause)
+            }
+        },
+        Items::Input => {
+            let cause = format!("Map state input must be an array but was: {found}");
+            (QUERY_EVALUATION_ERROR, cause)
+        }
+    };
     EvalError {
-        error: errors::RUNTIME,
+        error,
         cause,
+        location: None,
     }
 }

@@ -7,8 +7,7 @@
 //! branch fails               -> siblings aborted -> failure
 //! ```
 
-use super::task::yield_result;
-use crate::data::{Doc, effective_input};
+use crate::data::{Doc, arguments};
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use baton_language::program::StateId;
@@ -17,7 +16,7 @@ use baton_schemas::history::EventKind;
 
 /// Starts all branches.
 pub(super) fn run(decider: &mut Decider<'_>, frame: u32, branches: &[StateId]) -> Flow {
-    let evaluated = decider.with_lens(frame, |state, lens, raw| effective_input(state, raw, lens));
+    let evaluated = decider.with_lens(frame, |state, lens, raw| arguments(state, raw, lens));
     let input = match evaluated {
         Some((_, Ok(input))) => input.into_payload(),
         Some((_, Err(error))) => return decider.fail_evaluation(frame, &error),
@@ -70,7 +69,7 @@ pub(super) fn complete(decider: &mut Decider<'_>, frame: u32, succeeded: EventKi
     };
     let last = decider.execution.frame(frame).map_or(0, |frame| frame.prev);
     decider.emit_after(last, frame, succeeded, None)?;
-    yield_result(decider, frame, state, Doc::Text(result))
+    decider.finish(frame, Doc::Text(result))
 }
 
 /// The results as one array; `None` if it were longer than `bytes_max`.

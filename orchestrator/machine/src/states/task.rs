@@ -13,7 +13,7 @@
 
 use super::numbers::number;
 use crate::context::Lens;
-use crate::data::{Doc, effective_input};
+use crate::data::{Doc, arguments};
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use crate::frame::Frame;
@@ -41,7 +41,7 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
         return Ok(());
     };
     let attempt = found.attempt();
-    let lens = Lens::new(decider.execution, found);
+    let lens = Lens::new(decider.execution, found, decider.now_ms);
     let lens = if shows_token(task) {
         lens.with_task(next_id)
     } else {
@@ -120,7 +120,7 @@ pub(crate) fn submitted(decider: &mut Decider<'_>, frame: u32, output: Payload) 
 
 /// The task succeeded.
 pub(crate) fn succeeded(decider: &mut Decider<'_>, frame: u32, output: Payload) -> Flow {
-    let Some((state, task)) = open(decider, frame) else {
+    let Some((_, task)) = open(decider, frame) else {
         return Ok(());
     };
     if output.len() > decider.execution.limits.payload_bytes {
@@ -133,7 +133,7 @@ pub(crate) fn succeeded(decider: &mut Decider<'_>, frame: u32, output: Payload) 
         Family::Activity => EventKind::ActivitySucceeded,
     };
     decider.emit(frame, kind, Some(output.clone()))?;
-    yield_result(decider, frame, state, Doc::Text(output))
+    decider.finish(frame, Doc::Text(output))
 }
 
 /// The task failed.
@@ -166,23 +166,6 @@ pub(crate) fn timed_out(decider: &mut Decider<'_>, frame: u32, _heartbeat: bool)
     decider.fail(frame, failure)
 }
 
-/// Ends a state whose work is done with `result`: `ResultSelector`, then the way out.
-pub(super) fn yield_result(
-    decider: &mut Decider<'_>,
-    frame: u32,
-    state: &State,
-    result: Doc,
-) -> Flow {
-    let selected = decider.with_lens(frame, |_, lens, _| {
-        result.rendered(state.result_selector.as_ref(), lens)
-    });
-    match selected {
-        Some((_, Ok(result))) => decider.finish(frame, result),
-        Some((_, Err(error))) => decider.fail_evaluation(frame, &error),
-        None => Ok(()),
-    }
-}
-
 /// Whether `$$` has the token. AWS shows none for a plain function ARN.
 fn shows_token(task: &Task) -> bool {
     task.resource.family != Family::LambdaFunction
@@ -201,7 +184,7 @@ fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<O
         .as_ref()
         .map(|source| seconds(source, "HeartbeatSecondsPath"))
         .transpose()?;
-    let input = effective_input(state, &frame.input, lens)?;
+    let input = arguments(state, &frame.input, lens)?;
     let queue = match &task.resource.queue {
         Some(queue) => queue.clone(),
         None => function_queue(&input)?,
@@ -224,6 +207,7 @@ fn function_queue(input: &Doc) -> Result<Arc<str>, EvalError> {
         EvalError {
             error: errors::RUNTIME,
             cause: cause.to_owned(),
+            location: None,
         }
     })
 }

@@ -7,7 +7,7 @@
 
 use super::numbers::number;
 use crate::context::Lens;
-use crate::data::{Doc, effective_input};
+use crate::data::{Doc, effective_input, pass_on};
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use crate::frame::seconds_to_ms;
@@ -16,6 +16,8 @@ use baton_language::path::Path;
 use baton_language::program::{SecondsSource, WaitFor};
 use baton_schemas::history::EventKind;
 use baton_schemas::time;
+use serde_json::Value;
+use std::borrow::Cow;
 
 /// Waits.
 pub(super) fn run(decider: &mut Decider<'_>, frame: u32, wait: &WaitFor) -> Flow {
@@ -37,10 +39,11 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, wait: &WaitFor) -> Flow
 /// The time has come.
 pub(crate) fn finish(decider: &mut Decider<'_>, frame: u32) -> Flow {
     let evaluated = decider.with_lens(frame, |state, lens, raw| {
-        effective_input(state, raw, lens)?.filtered(state.output_path.as_ref(), lens)
+        let ways = (state.assign.as_ref(), state.output.as_ref());
+        pass_on(state, raw, ways, lens)
     });
     match evaluated {
-        Some((state, Ok(output))) => decider.exit(frame, output, state.next),
+        Some((state, Ok(leaving))) => decider.exit(frame, leaving, state.next),
         Some((_, Err(error))) => decider.fail_evaluation(frame, &error),
         None => Ok(()),
     }
@@ -56,11 +59,23 @@ fn due_ms(wait: &WaitFor, lens: &Lens<'_>, input: Doc, now_ms: i64) -> Result<i6
                         .map_err(|_| unreferenced("SecondsPath", path))?;
                     number(source, "SecondsPath", lens, || value)?
                 }
+                SecondsSource::Expression(_) => {
+                    number(source, "Seconds", lens, || Cow::Owned(Value::Null))?
+                }
                 SecondsSource::Fixed(seconds) => *seconds,
             };
             Ok(now_ms.saturating_add(seconds_to_ms(seconds)))
         }
         WaitFor::Timestamp(at_ms) => Ok(*at_ms),
+        WaitFor::TimestampExpression(expression) => {
+            let value = lens.value_of_kind(expression, "string")?;
+            let text = value.as_str().unwrap_or_default();
+            timestamp_ms(text).ok_or_else(|| {
+                let what =
+                    "cannot be parsed as an ISO-8601 extended offset date-time format string";
+                expression.refused(format!("The Timestamp field {what}: {text}"))
+            })
+        }
         WaitFor::TimestampPath(path) => {
             let found = lens
                 .select(path, &input.into_value())
@@ -97,5 +112,6 @@ fn runtime(cause: String) -> EvalError {
     EvalError {
         error: errors::RUNTIME,
         cause,
+        location: None,
     }
 }

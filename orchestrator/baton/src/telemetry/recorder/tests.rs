@@ -48,7 +48,11 @@ fn history(age_ms: i64) -> Vec<Step> {
         state,
         name: name.clone(),
     };
-    let exited = EventKind::StateExited { state, name };
+    let exited = EventKind::StateExited {
+        state,
+        name,
+        assigned: None,
+    };
     let records = [
         vec![event(1, started), event(2, entered)],
         vec![event(3, exited)],

@@ -1,0 +1,154 @@
+//! Which names a state's texts use.
+//!
+//! Owns: finding `$name` in texts, in both query languages, without parsing them. It may find a name that only looks
+//! like a use (within a text, or bound inside an expression); it never misses one. So what is converted for an
+//! expression is bounded by what it could use.
+
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What the texts of a state may read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Names behind `$`: variables and functions, sorted.
+    pub names: Vec<Arc<str>>,
+    /// `$states.input`
+    pub input: bool,
+    /// `$states.result`
+    pub result: bool,
+    /// `$states.errorOutput`
+    pub error_output: bool,
+    /// `$states.context`, or `$$`
+    pub context: bool,
+}
+
+impl Reads {
+    /// What reads nothing.
+    pub const NONE: &'static Self = &Self {
+        names: Vec::new(),
+        input: false,
+        result: false,
+        error_output: false,
+        context: false,
+    };
+
+    /// What all texts in the fields of a state may read, but for those beneath fields named `States`.
+    #[must_use]
+    pub(crate) fn of_fields(fields: &Map<String, Value>) -> Self {
+        let mut names = BTreeSet::new();
+        let mut reads = Self::default();
+        for value in fields.values() {
+            each_text(value, &mut |text| reads.add(text, &mut names));
+        }
+        reads.names = names.into_iter().map(Arc::from).collect();
+        reads
+    }
+
+    /// Whether `$name` may be read.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.names
+            .binary_search_by(|known| (**known).cmp(name))
+            .is_ok()
+    }
+
+    fn add<'t>(&mut self, text: &'t str, names: &mut BTreeSet<&'t str>) {
+        self.context |= text.contains("$$");
+        for (name, rest) in each_name(text) {
+            if name != "states" {
+                names.insert(name);
+                continue;
+            }
+            let field = rest
+                .trim_start()
+                .strip_prefix('.')
+                .map(|rest| word(rest.trim_start()));
+            match field {
+                Some("input") => self.input = true,
+                Some("result") => self.result = true,
+                Some("errorOutput") => self.error_output = true,
+                Some("context") => self.context = true,
+                _ => {
+                    (self.input, self.result) = (true, true);
+                    (self.error_output, self.context) = (true, true);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the text calls the function `$name`.
+pub(super) fn calls(text: &str, name: &str) -> bool {
+    each_name(text).any(|(found, rest)| found == name && rest.trim_start().starts_with('('))
+}
+
+fn each_text<'v>(value: &'v Value, found: &mut dyn FnMut(&'v str)) {
+    match value {
+        Value::String(text) => found(text),
+        Value::Array(items) => {
+            for item in items {
+                each_text(item, found);
+            }
+        }
+        Value::Object(fields) => {
+            for (_, field) in fields.iter().filter(|(name, _)| *name != "States") {
+                each_text(field, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Each `$name` with what follows it.
+fn each_name(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.match_indices('$').filter_map(|(at, _)| {
+        let rest = &text[at + 1..];
+        let name = word(rest);
+        (!name.is_empty()).then(|| (name, &rest[name.len()..]))
+    })
+}
+
+fn word(text: &str) -> &str {
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(fields: Value) -> Reads {
+        Reads::of_fields(fields.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn names_are_found_wherever_they_are() {
+        let reads = of(json!({
+            "Output": {"a": "{% $sum($states.input.x) + $b %}", "c": ["$.c", "$d.e"]},
+            "ItemProcessor": {"States": {"X": {"Output": "{% $hidden %}"}}}
+        }));
+        let names: Vec<&str> = reads.names.iter().map(|name| &**name).collect();
+        assert_eq!(names, ["b", "d", "sum"]);
+        assert!(reads.has("b") && !reads.has("hidden"));
+        assert!(reads.input && !reads.context && !reads.result);
+    }
+
+    #[test]
+    fn the_whole_of_states_reads_everything() {
+        let reads = of(json!({"a": "{% $keys($states) %}"}));
+        assert!(reads.input && reads.result && reads.error_output && reads.context);
+        let spaced = of(json!({"a": "{% $states . context.X %}"}));
+        assert!(spaced.context && !spaced.input);
+        assert!(of(json!({"a": "$$.Execution"})).context);
+    }
+
+    #[test]
+    fn calls_are_told_from_names() {
+        assert!(calls("$eval ('1')", "eval") && !calls("$evaluate(1)", "eval"));
+        assert!(!calls("eval($x)", "eval"));
+    }
+}
