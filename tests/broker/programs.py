@@ -1,4 +1,4 @@
-"""Clients of other languages as programs: Kafka's Java client and tools, kafkajs, kcat.
+"""Clients as programs: Kafka's Java client and tools, kafkajs, rdkafka, kcat.
 
 Owns: how each is started and what it says. A program of checks prints `ok NAME` or `failed NAME: why` for each check;
 it runs once for all of them, since a Java machine takes a second to start.
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from support.paths import KAFKA_TOOLS_LIBS, KAFKAJS
+from support.paths import KAFKA_TOOLS_LIBS, KAFKAJS, RELEASE
 
 HERE = Path(__file__).resolve().parent
 # Short programs: little memory, no time for the second compiler.
@@ -51,6 +51,14 @@ class Kafkajs:
     def checks(self, *arguments):
         """Runs kafkajs/checks.js."""
         return run(["node", HERE / "kafkajs" / "checks.js", *arguments], environment={"NODE_PATH": str(KAFKAJS / "node_modules")})
+
+
+class Rdkafka:
+    """The checks in rdkafka/."""
+
+    def checks(self, *arguments):
+        """Runs the program that rdkafka/ is built into."""
+        return run([RELEASE / "baton-broker-rdkafka", *arguments])
 
 
 def kcat(*arguments, stdin=None):

@@ -1,22 +1,24 @@
-"""Kafka's Java client 4.1 and kafkajs: what java/Checks.java and kafkajs/checks.js say of each check."""
+"""Kafka's Java client 4.1, kafkajs and rdkafka: what the programs in java/, kafkajs/ and rdkafka/ say of each check."""
 
 import pytest
 
-from broker.programs import Java, Kafkajs, outcomes
+from broker.programs import Kafkajs, Rdkafka, outcomes
 
-BOTH = ["everyCodec", "recordParts", "seekAndTimes", "idempotentProducer", "killedMemberIsEvicted", "deleteRecords", "compaction",
-        "retention", "transactionsAreRefused"]
+ALL = ["everyCodec", "recordParts", "seekAndTimes", "idempotentProducer", "deleteRecords", "transactionsAreRefused"]
+BOTH = [*ALL, "killedMemberIsEvicted", "compaction", "retention"]
 # kafkajs has neither of Kafka's assignors, nor static members, nor the new protocol.
 CHECKS = {
     "java": [*BOTH, "rangeMembersShare", "cooperativeMembersShare", "killedCooperativeMemberIsEvicted", "staticMemberIsBack",
              "newGroupProtocolIsRefused", "replicasAreRefused"],
     "kafkajs": [*BOTH, "twoMembersShare"],
+    # The rest is librdkafka's, and tested through confluent-kafka.
+    "rdkafka": [*ALL, "rangeMembersShare", "cooperative-stickyMembersShare"],
 }
 
 
 @pytest.fixture(scope="module")
 def programs(java):
-    return {"java": java, "kafkajs": Kafkajs()}
+    return {"java": java, "kafkajs": Kafkajs(), "rdkafka": Rdkafka()}
 
 
 @pytest.fixture(scope="module")

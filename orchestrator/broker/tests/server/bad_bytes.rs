@@ -1,15 +1,23 @@
 //! Bytes that no client sends: the connection may end, the broker goes on.
 
 use crate::client::frame;
-use crate::world::{World, batch, create, fetch_request, produce, produce_request, text};
+use crate::world::{World, batch, create, fetch_request, name, produce, produce_request, text};
 use bytes::Bytes;
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const CASES: u32 = 400;
+const CASES: u32 = 1_000;
 
 /// Well-formed requests to damage.
 fn requests() -> Vec<Bytes> {
@@ -19,7 +27,41 @@ fn requests() -> Vec<Bytes> {
         .with_session_timeout_ms(1_000)
         .with_protocol_type(text("consumer"))
         .with_protocols(vec![protocol]);
+    let commit = OffsetCommitRequest::default()
+        .with_group_id(GroupId(text("g")))
+        .with_topics(vec![
+            OffsetCommitRequestTopic::default()
+                .with_name(name("topic"))
+                .with_partitions(vec![OffsetCommitRequestPartition::default()]),
+        ]);
+    let sync = SyncGroupRequest::default()
+        .with_group_id(GroupId(text("g")))
+        .with_assignments(vec![SyncGroupRequestAssignment::default()]);
+    let delete = DeleteRecordsRequest::default().with_topics(vec![
+        DeleteRecordsTopic::default()
+            .with_name(name("topic"))
+            .with_partitions(vec![DeleteRecordsPartition::default()]),
+    ]);
+    let list = ListOffsetsRequest::default().with_topics(vec![
+        ListOffsetsTopic::default()
+            .with_name(name("topic"))
+            .with_partitions(vec![ListOffsetsPartition::default()]),
+    ]);
     vec![
+        frame(&commit, 2, 1),
+        frame(&commit, 8, 1),
+        frame(&sync, 0, 1),
+        frame(&sync, 5, 1),
+        frame(&delete, 1, 1),
+        frame(&delete, 2, 1),
+        frame(&list, 1, 1),
+        frame(&list, 8, 1),
+        frame(&LeaveGroupRequest::default(), 4, 1),
+        frame(&DescribeGroupsRequest::default(), 5, 1),
+        frame(&DescribeConfigsRequest::default(), 4, 1),
+        frame(&CreatePartitionsRequest::default(), 2, 1),
+        frame(&OffsetForLeaderEpochRequest::default(), 4, 1),
+        frame(&SaslAuthenticateRequest::default(), 2, 1),
         frame(&ApiVersionsRequest::default(), 3, 1),
         frame(&MetadataRequest::default(), 1, 1),
         frame(&MetadataRequest::default(), 12, 1),
