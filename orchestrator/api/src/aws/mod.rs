@@ -12,6 +12,7 @@ mod params;
 mod redrive;
 mod tags;
 mod tasks;
+mod test_context;
 mod test_state;
 mod versions;
 

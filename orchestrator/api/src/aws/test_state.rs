@@ -1,6 +1,7 @@
 //! TestState in AWS's shapes: parameters in, answer out. What is tested, and how, is `baton_machine::test_state`.
 
 use super::params::Params;
+use super::test_context;
 use crate::app::App;
 use crate::app::error::{ApiError, ErrorCode};
 use crate::{ids, limits};
@@ -41,6 +42,9 @@ pub fn test(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
     };
     configured.finish()?;
     params.finish()?;
+    if let Some(context) = request.context {
+        test_context::check(context)?;
+    }
     let setting = Setting {
         region: &app.settings.region,
         account: &app.settings.account,

@@ -15,7 +15,7 @@ async fn mistakes_over_the_aws_protocol() {
     let mut logged = create("l", &task().to_string());
     logged["loggingConfiguration"] = json!({"level": "ALL"});
     let mut published = create("p", &task().to_string());
-    published["publish"] = true.into();
+    published["versionDescription"] = "of no version".into();
     let calls: Vec<(&str, Value)> = vec![
         ("CreateStateMachine", json!({})),
         ("CreateStateMachine", create("a b", &task().to_string())),
@@ -76,6 +76,32 @@ async fn mistakes_over_the_aws_protocol() {
         (
             "SendTaskSuccess",
             json!({"taskToken": "nonsense", "output": "{"}),
+        ),
+        (
+            "CreateStateMachineAlias",
+            json!({"name": "123", "routingConfiguration": [{"weight": 101}]}),
+        ),
+        (
+            "UpdateStateMachineAlias",
+            json!({"stateMachineAliasArn": format!("{MACHINE}:live")}),
+        ),
+        (
+            "TagResource",
+            json!({"resourceArn": MACHINE, "tags": [{"key": "", "value": null}]}),
+        ),
+        (
+            "TagResource",
+            json!({"resourceArn": format!("{MACHINE}:1"), "tags": []}),
+        ),
+        (
+            "DescribeActivity",
+            json!({"activityArn": MACHINE.replace("stateMachine", "activity")}),
+        ),
+        ("GetActivityTask", json!({"activityArn": "nonsense"})),
+        ("StartSyncExecution", json!({"stateMachineArn": MACHINE})),
+        (
+            "DescribeMapRun",
+            json!({"mapRunArn": "arn:aws:states:us-east-1:000000000000:mapRun:m/l:1"}),
         ),
         ("Dance", json!({})),
     ];

@@ -429,7 +429,14 @@ fn records(execution: &str, machine: &Arc<str>, start_ms: i64) -> Vec<Bytes> {
             },
             0,
         ),
-        (EventKind::StateExited { state, name }, 2),
+        (
+            EventKind::StateExited {
+                state,
+                name,
+                assigned: None,
+            },
+            2,
+        ),
         (EventKind::ExecutionSucceeded, 3),
     ];
     let events: Vec<Event> = kinds

@@ -40,11 +40,8 @@ impl Tested {
         let mut state = match (machine, request.state_name) {
             (true, Some(name)) => {
                 compile(request.definition).map_err(|found| refused(&found))?;
-                find(&value, name).cloned().ok_or_else(|| {
-                    Refusal::validation(&format!(
-                        "State '{name}' not found in the state machine definition."
-                    ))
-                })?
+                let missing = || Refusal::validation("State not found in definition");
+                find(&value, name).cloned().ok_or_else(missing)?
             }
             (true, None) => {
                 let what = "StateName must be specified when the definition is a state machine.";
