@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use tokio::sync::watch;
 use super::errors::of_log;
 use crate::log::LogError;
 use crate::server::Broker;
-use crate::server::limits::{FETCH_BYTES_MAX, FETCH_PARTITIONS_MAX, FETCH_WAIT_MAX};
+use crate::server::limits::{
+    FETCH_BYTES_MAX, FETCH_BYTES_MIN, FETCH_PARTITIONS_MAX, FETCH_WAIT_MAX, UNWRITTEN_BYTES_MAX,
+};
 
 /// The epoch of every partition's leader, for ever.
 const LEADER_EPOCH: i32 = 0;
@@ -56,6 +59,12 @@ pub(crate) async fn fetch(broker: &Broker, request: FetchRequest) -> FetchRespon
     }
 }
 
+/// Most bytes of an answer: less, the more of other answers lies in memory because clients are slow to take it.
+fn most_bytes(broker: &Broker) -> usize {
+    let left = UNWRITTEN_BYTES_MAX.saturating_sub(broker.unwritten.load(Ordering::Relaxed));
+    left.clamp(FETCH_BYTES_MIN, FETCH_BYTES_MAX)
+}
+
 /// A response, and what decides whether it is given at once.
 struct ReadAll {
     response: FetchResponse,
@@ -72,7 +81,7 @@ impl ReadAll {
 fn read_all(broker: &Broker, request: &FetchRequest) -> ReadAll {
     let mut room = usize::try_from(request.max_bytes)
         .unwrap_or(0)
-        .min(FETCH_BYTES_MAX);
+        .min(most_bytes(broker));
     let (mut bytes, mut failed) = (0, false);
     let mut responses = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {

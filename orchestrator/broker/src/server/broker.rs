@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 use kafka_protocol::messages::BrokerId;
@@ -28,6 +29,8 @@ pub(crate) struct Broker {
     pub(crate) cluster_id: String,
     /// Room in memory for large requests, in bytes.
     pub(crate) room: Semaphore,
+    /// Bytes of answers that are being written.
+    pub(crate) unwritten: AtomicUsize,
 }
 
 /// One connection's client.

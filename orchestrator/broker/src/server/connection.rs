@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -62,7 +63,7 @@ pub(super) async fn run(
                 && let Some(bytes) = inbound.large(peer.authenticated).map_err(End::Refused)?
             {
                 while !in_flight.is_empty() {
-                    finish_oldest(&mut writer, &mut in_flight).await?;
+                    finish_oldest(broker, &mut writer, &mut in_flight).await?;
                 }
                 let taken = tokio::select! {
                     taken = broker.room.acquire_many(bytes) => taken.map_err(|_| End::Closed)?,
@@ -75,6 +76,7 @@ pub(super) async fn run(
                 None => IDLE_MAX,
             };
             wait(
+                broker,
                 &mut reader,
                 &mut writer,
                 &mut inbound,
@@ -87,14 +89,14 @@ pub(super) async fn run(
         };
         let produce = dispatch::is_produce(&frame);
         while in_flight.len() >= IN_FLIGHT_MAX || (!produce && !in_flight.is_empty()) {
-            finish_oldest(&mut writer, &mut in_flight).await?;
+            finish_oldest(broker, &mut writer, &mut in_flight).await?;
         }
         match dispatch::begin(broker, &mut peer, frame).map_err(End::Refused)? {
             Step::UnderWay(answering) => in_flight.push_back(answering),
             Step::Answer(request) => {
                 let answering = Box::pin(request.answer(broker, &mut peer));
                 let answer = attend(answering, &mut reader, &mut inbound, &mut stopping).await?;
-                write(&mut writer, answer).await?;
+                write(broker, &mut writer, answer).await?;
                 if peer.rejected {
                     return Err(End::Refused("authentication failed".to_owned()));
                 }
@@ -106,6 +108,7 @@ pub(super) async fn run(
 
 /// Waits for bytes, or for the oldest of the answers under way.
 async fn wait(
+    broker: &Broker,
     reader: &mut ReadHalf<'_>,
     writer: &mut WriteHalf<'_>,
     inbound: &mut Inbound,
@@ -135,10 +138,11 @@ async fn wait(
         }
     };
     in_flight.pop_front();
-    write(writer, answered.map_err(End::Refused)?).await
+    write(broker, writer, answered.map_err(End::Refused)?).await
 }
 
 async fn finish_oldest(
+    broker: &Broker,
     writer: &mut WriteHalf<'_>,
     in_flight: &mut VecDeque<Answering<'_>>,
 ) -> Result<(), End> {
@@ -146,7 +150,7 @@ async fn finish_oldest(
         return Ok(());
     };
     let answered = oldest.await.map_err(End::Refused)?;
-    write(writer, answered).await
+    write(broker, writer, answered).await
 }
 
 /// Waits for an answer, and meanwhile for the client to go away.
@@ -176,13 +180,37 @@ async fn read_ahead(reader: &mut ReadHalf<'_>, inbound: &mut Inbound) -> io::Res
     reader.read_buf(&mut inbound.buffer).await
 }
 
-async fn write(writer: &mut WriteHalf<'_>, answer: Option<BytesMut>) -> Result<(), End> {
+async fn write(
+    broker: &Broker,
+    writer: &mut WriteHalf<'_>,
+    answer: Option<BytesMut>,
+) -> Result<(), End> {
     let Some(answer) = answer else { return Ok(()) };
+    let _counted = Counted::new(&broker.unwritten, answer.len());
     match timeout(WRITE_MAX, writer.write_all(&answer)).await {
         Ok(written) => Ok(written?),
         Err(_) => Err(End::Refused(format!(
             "it has not read an answer for {} s",
             WRITE_MAX.as_secs()
         ))),
+    }
+}
+
+/// Bytes that count as long as this lives, also if the connection's task is dropped in between.
+struct Counted<'a> {
+    total: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl<'a> Counted<'a> {
+    fn new(total: &'a AtomicUsize, bytes: usize) -> Self {
+        total.fetch_add(bytes, Ordering::Relaxed);
+        Self { total, bytes }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

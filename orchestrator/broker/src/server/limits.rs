@@ -28,6 +28,10 @@ pub const READ_GROWTH_BYTES_MAX: usize = 1 << 20;
 pub const UNSUSPICIOUS_MAX: usize = 1 << 10;
 /// Most record bytes of one Fetch answer, whatever is asked for (one batch may be larger).
 pub const FETCH_BYTES_MAX: usize = 8 << 20;
+/// Bytes of answers that clients have not taken yet, over all connections; beyond it Fetch gives little at a time.
+pub const UNWRITTEN_BYTES_MAX: usize = 256 << 20;
+/// The little that Fetch gives then.
+pub const FETCH_BYTES_MIN: usize = 64 << 10;
 /// Longest wait of a Fetch, whatever is asked for.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Most partitions of one Fetch.

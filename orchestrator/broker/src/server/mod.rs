@@ -22,6 +22,7 @@ pub(crate) use guard::decode;
 pub use settings::{ServeError, Settings, User};
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -105,6 +106,7 @@ pub async fn serve(settings: Settings) -> Result<Handle, ServeError> {
         logs: logs.clone(),
         coordinator,
         cluster_id,
+        unwritten: AtomicUsize::new(0),
         room: Semaphore::new(limits::LARGE_REQUESTS_BYTES_MAX),
     });
     let timers = tokio::spawn({

@@ -11,7 +11,7 @@ use crate::log::{
     producers::Producers,
 };
 use serde::{Deserialize, Serialize};
-use std::{io, path::Path};
+use std::{io, path::Path, sync::PoisonError};
 
 /// The checkpoint's file.
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -53,6 +53,10 @@ impl Partition {
 
     /// Syncs what there is and writes a checkpoint. A failed write is told and costs the next start some time.
     pub(super) fn save_checkpoint(&self) {
+        let _turn = self
+            .checkpointing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let Ok((files, segment, index, at, producers)) = self.usable().and_then(|state| {
             let at = Checkpoint {
                 offset: state.end,

@@ -40,6 +40,8 @@ pub struct Partition {
     disk: Arc<Disk>,
     queue: Arc<Queue>,
     state: Mutex<State>,
+    /// Held by whoever writes the checkpoint, so that it never goes back.
+    checkpointing: Mutex<()>,
 }
 
 /// What the lock guards.

@@ -40,16 +40,12 @@ impl Partition {
     ) -> io::Result<Arc<Self>> {
         fs::create_dir_all(&dir)?;
         let start = checkpoint::load_start(&dir)?;
-        let saved = checkpoint::load(&dir)?;
-        let cleaned = Cleaned::load(&dir)?;
-        let may_be_compacted = saved.is_none() && cleaned != Cleaned::default();
-        let (mut checkpoint, producers) = saved.unwrap_or_default();
+        let (mut checkpoint, producers) = checkpoint::load(&dir)?.unwrap_or_default();
         let mut found = Found {
             dir: &dir,
             label: &label,
             disk: &disk,
             checkpoint,
-            may_be_compacted,
             producers,
             segments: Vec::new(),
             index: Index::default(),
@@ -88,7 +84,7 @@ impl Partition {
             producers,
             checkpoint,
             seen_end: end,
-            cleaned,
+            cleaned: Cleaned::load(&dir)?,
             closed: segments,
             active,
             index,
@@ -101,6 +97,7 @@ impl Partition {
             disk,
             queue,
             state: Mutex::new(state),
+            checkpointing: Mutex::new(()),
         }))
     }
 }
@@ -111,8 +108,6 @@ struct Found<'a> {
     label: &'a str,
     disk: &'a Disk,
     checkpoint: Checkpoint,
-    /// Whether the checkpoint is lost that tells which segments compaction has left alone.
-    may_be_compacted: bool,
     producers: Producers,
     segments: Vec<Segment>,
     /// Index of the last segment.
@@ -211,11 +206,11 @@ impl Found<'_> {
         }
         let known_bytes = segment.bytes;
         let producers = &mut self.producers;
-        // Compaction leaves segments from the checkpoint on alone.
-        let check = if self.may_be_compacted {
-            Check::Sums
-        } else {
+        // Compaction leaves the segment that is appended to alone.
+        let check = if until == i64::MAX {
             Check::WithoutGaps
+        } else {
+            Check::Sums
         };
         let end = read_through(&file, &mut segment, &mut index, until, check, |header| {
             if header.producer_id >= 0 {

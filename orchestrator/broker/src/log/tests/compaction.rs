@@ -183,3 +183,22 @@ async fn what_is_half_clean_waits_for_the_ratio() {
     logs.maintain(T0);
     assert_eq!(kept(&logs).len(), 2, "too little is new");
 }
+
+#[tokio::test]
+async fn gaps_of_compaction_are_no_damage_to_a_start_without_notes() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = with_topic(dir.path(), &COMPACT);
+    for value in 0..40 {
+        put(&logs, &[(Some("a"), Some(&value.to_string()))], 0).await;
+    }
+    seal(&logs).await;
+    logs.maintain(T0);
+    let before = everything(&logs, "t", 1000);
+    assert!(before.len() < 42, "compacted");
+    drop(logs);
+    // Neither is needed for correctness; and the checkpoint is not synced.
+    for note in ["checkpoint", "cleaned"] {
+        fs::remove_file(dir.path().join("topics/t/0").join(note)).unwrap();
+    }
+    assert_eq!(everything(&open(dir.path()), "t", 1000), before);
+}
