@@ -181,10 +181,11 @@ async fn a_completion_whose_answer_was_lost_is_recognised_in_the_history() {
     for (output, status) in [(r#"{"done":true}"#, 200), (r#"{"done":false}"#, 400)] {
         let (other, owner) = two().await;
         owner.closed(EXECUTION, STARTED_MS);
-        let mut executions = owner.views.executions.lock().unwrap();
-        let (_, records) = executions.get_mut(EXECUTION).unwrap();
-        records.push(task.to_string().into());
-        drop(executions);
+        {
+            let mut executions = owner.views.executions.lock().unwrap();
+            let (_, records) = executions.get_mut(EXECUTION).unwrap();
+            records.push(task.to_string().into());
+        }
         lose_the_first_answer(&owner, CallError::TaskTimedOut);
         let body = json!({"taskToken": token.as_str(), "output": output});
         let answer = other.aws("SendTaskSuccess", body).await;
