@@ -116,20 +116,22 @@ fn is_queue_byte(byte: u8) -> bool {
 
 /// Reads what follows `arn:aws:states:::`.
 fn parse_service(arn: &str, service: &str) -> Result<Resource, String> {
-    let (kind, name) = service.rsplit_once(':').ok_or_else(|| unknown(arn))?;
+    let versionless = service.strip_suffix(":2").unwrap_or(service);
+    let (kind, _) = versionless.rsplit_once(':').ok_or_else(|| unknown(arn))?;
+    let name = &service[kind.len() + 1..];
     let (action, callback) = match name.strip_suffix(CALLBACK) {
         Some(action) => (action, true),
         None => (name, false),
     };
-    if action.ends_with(".sync") || action.ends_with(".sync:2") || kind.ends_with(".sync") {
-        return Err(format!(
-            "'.sync' isn't supported yet: {arn}. Use '.waitForTaskToken', or have a worker wait for the end"
-        ));
-    }
+    let action = match (callback, kind) {
+        (true, _) => action,
+        (false, "states") => without_sync(action, &[".sync", ".sync:2"]),
+        (false, kind) if runs_jobs(kind) => without_sync(action, &[".sync"]),
+        (false, _) => action,
+    };
     let queue = match kind {
         "baton" => Some(baton_queue(arn, action)?),
         "lambda" if action == "invoke" => None,
-        "states" => return Err(format!("nested executions aren't supported yet: {arn}")),
         _ => Some(service_queue(arn, kind, action)?),
     };
     Ok(Resource {
@@ -139,6 +141,19 @@ fn parse_service(arn: &str, service: &str) -> Result<Resource, String> {
         queue,
         callback,
     })
+}
+
+/// The action of a service integration that waits for the job's end ("Run a Job"); the worker reports the start, and
+/// completes the task at the end.
+fn without_sync<'a>(action: &'a str, patterns: &[&str]) -> &'a str {
+    let stripped = patterns.iter().find_map(|sync| action.strip_suffix(sync));
+    stripped.unwrap_or(action)
+}
+
+/// Whether the service has jobs to wait for: not AWS's SDK integrations, nor those that answer at once.
+fn runs_jobs(kind: &str) -> bool {
+    let answers_at_once = ACTIONS.iter().any(|(known, _)| *known == kind);
+    !answers_at_once && kind != "baton" && !kind.starts_with("aws-sdk:")
 }
 
 fn baton_queue(arn: &str, action: &str) -> Result<Arc<str>, String> {
@@ -242,6 +257,22 @@ mod tests {
             Some("aws-sdk.s3"),
             false,
         );
+        check(
+            "arn:aws:states:::states:startExecution.sync:2",
+            Family::Task,
+            "states",
+            "startExecution.sync:2",
+            Some("aws-sdk.states"),
+            false,
+        );
+        check(
+            "arn:aws:states:::batch:submitJob.sync",
+            Family::Task,
+            "batch",
+            "submitJob.sync",
+            Some("aws-sdk.batch"),
+            false,
+        );
         let function = "arn:aws:lambda:us-east-1:1:function:f:3";
         check(
             function,
@@ -287,9 +318,11 @@ mod tests {
             "arn:aws:states:::baton:task.a b",
             "arn:aws:states:::baton:resize",
             "arn:aws:states:::dynamodb:query",
-            "arn:aws:states:::states:startExecution",
-            "arn:aws:states:::states:startExecution.sync:2",
-            "arn:aws:states:::batch:submitJob.sync",
+            "arn:aws:states:::states:stopExecution",
+            "arn:aws:states:::states:startExecution.sync:3",
+            "arn:aws:states:::batch:submitJob.sync:2",
+            "arn:aws:states:::sqs:sendMessage.sync",
+            "arn:aws:states:::aws-sdk:batch:submitJob.sync",
             "arn:aws:states:::aws-sdk:s3:",
             "arn:aws:lambda:us-east-1:1:function:",
             &long,

@@ -199,27 +199,6 @@ fn what_is_not_supported_yet_is_refused_and_never_ignored() {
             "{location}: {found:#?}"
         );
     };
-    refused(
-        json!({"QueryLanguage": "JSONata", "StartAt": "S", "States": {"S": {"Type": "Succeed"}}}),
-        "/QueryLanguage",
-    );
-    refused(
-        machine(json!({"Type": "Succeed", "QueryLanguage": "JSONata"})),
-        "/States/S/QueryLanguage",
-    );
-    refused(
-        machine(json!({"Type": "Pass", "Assign": {"x": 1}, "End": true})),
-        "/States/S/Assign",
-    );
-    refused(
-        machine(json!({"Type": "Pass", "InputPath": "$x", "End": true})),
-        "/States/S/InputPath",
-    );
-    let sync = "arn:aws:states:::states:startExecution.sync:2";
-    refused(
-        machine(json!({"Type": "Task", "Resource": sync, "End": true})),
-        "/States/S/Resource",
-    );
     let distributed = json!({"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
     let map = json!({"Type": "Map", "ItemProcessor": distributed, "ItemReader": {}, "End": true});
     refused(
@@ -227,8 +206,6 @@ fn what_is_not_supported_yet_is_refused_and_never_ignored() {
         "/States/S/ItemProcessor/ProcessorConfig/Mode",
     );
     refused(machine(map), "/States/S/ItemReader");
-    let uuid = json!({"Type": "Pass", "Parameters": {"id.$": "States.UUID()"}, "End": true});
-    refused(machine(uuid), "/States/S/Parameters/id.$");
 }
 
 #[test]

@@ -177,6 +177,10 @@ fn intrinsic_functions_answer_as_aws_did() {
 fn same(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        // A placeholder for what chance decided, whatever its type.
+        (found, Value::String(text)) if text.starts_with('<') && text.ends_with('>') => {
+            found.is_number() || found.is_string()
+        }
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }

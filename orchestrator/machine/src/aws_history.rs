@@ -164,6 +164,12 @@ impl Fields {
     fn seconds(self, task: &TaskScheduled) -> Self {
         self.with_some("timeoutInSeconds", task.timeout_s)
             .with_some("heartbeatInSeconds", task.heartbeat_s)
+            .with_some(
+                "taskCredentials",
+                task.role_arn
+                    .as_deref()
+                    .map(|role| json!({ "roleArn": role })),
+            )
     }
 }
 

@@ -286,6 +286,9 @@ pub struct TaskScheduled {
     /// `heartbeatInSeconds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_s: Option<u64>,
+    /// `taskCredentials.roleArn`: the role that the state's `Credentials` name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<Arc<str>>,
 }
 
 /// Error name and cause, both optional as in AWS.

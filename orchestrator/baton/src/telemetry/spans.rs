@@ -368,6 +368,7 @@ mod tests {
             attempt: 0,
             timeout_s: None,
             heartbeat_s: None,
+            role_arn: None,
         }))
     }
 

@@ -4,6 +4,7 @@
 //! like a use (within a text, or bound inside an expression); it never misses one. So what is converted for an
 //! expression is bounded by what it could use.
 
+use crate::program::Language;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +24,17 @@ pub struct Reads {
     pub context: bool,
 }
 
+/// Fields that hold templates in JSONPath, and `Result`, which holds data.
+const TEMPLATES: &[&str] = &[
+    "Parameters",
+    "ResultSelector",
+    "ItemSelector",
+    "Assign",
+    "Credentials",
+    "BatchInput",
+    "Result",
+];
+
 impl Reads {
     /// What reads nothing.
     pub const NONE: &'static Self = &Self {
@@ -33,14 +45,19 @@ impl Reads {
         context: false,
     };
 
-    /// What all texts in the fields of a state may read, but for those beneath fields named `States`.
+    /// What all texts in the fields of a state may read, but for those beneath fields named `States`, and in JSONPath
+    /// those that are data: in templates only fields `*.$` are more than text.
     #[must_use]
-    pub(crate) fn of_fields(fields: &Map<String, Value>) -> Self {
+    pub(crate) fn of_fields(fields: &Map<String, Value>, language: Language) -> Self {
         let mut names = BTreeSet::new();
         let mut reads = Self::default();
-        for value in fields.values() {
-            each_text(value, &mut |text| reads.add(text, &mut names));
-        }
+        let templates = match language {
+            Language::JsonPath => TEMPLATES,
+            Language::Jsonata => &[],
+        };
+        each_field(fields, templates, false, &mut |text| {
+            reads.add(text, &mut names);
+        });
         reads.names = names.into_iter().map(Arc::from).collect();
         reads
     }
@@ -83,19 +100,34 @@ pub(super) fn calls(text: &str, name: &str) -> bool {
     each_name(text).any(|(found, rest)| found == name && rest.trim_start().starts_with('('))
 }
 
-fn each_text<'v>(value: &'v Value, found: &mut dyn FnMut(&'v str)) {
+/// Calls `found` with each text that counts. `in_template`: only fields `*.$` do.
+fn each_field<'v>(
+    fields: &'v Map<String, Value>,
+    templates: &[&str],
+    in_template: bool,
+    found: &mut dyn FnMut(&'v str),
+) {
+    for (name, field) in fields.iter().filter(|(name, _)| *name != "States") {
+        let is_data = in_template && !name.ends_with(".$");
+        let in_template = in_template || templates.contains(&name.as_str());
+        each_text(field, templates, (is_data, in_template), found);
+    }
+}
+
+fn each_text<'v>(
+    value: &'v Value,
+    templates: &[&str],
+    (is_data, in_template): (bool, bool),
+    found: &mut dyn FnMut(&'v str),
+) {
     match value {
-        Value::String(text) => found(text),
+        Value::String(text) if !is_data => found(text),
         Value::Array(items) => {
             for item in items {
-                each_text(item, found);
+                each_text(item, templates, (is_data, in_template), found);
             }
         }
-        Value::Object(fields) => {
-            for (_, field) in fields.iter().filter(|(name, _)| *name != "States") {
-                each_text(field, found);
-            }
-        }
+        Value::Object(fields) => each_field(fields, templates, in_template, found),
         _ => {}
     }
 }
@@ -122,7 +154,7 @@ mod tests {
     use serde_json::json;
 
     fn of(fields: Value) -> Reads {
-        Reads::of_fields(fields.as_object().expect("an object"))
+        Reads::of_fields(fields.as_object().expect("an object"), Language::Jsonata)
     }
 
     #[test]
@@ -144,6 +176,10 @@ mod tests {
         let spaced = of(json!({"a": "{% $states . context.X %}"}));
         assert!(spaced.context && !spaced.input);
         assert!(of(json!({"a": "$$.Execution"})).context);
+        let template = json!({"Parameters": {"a": "$$.x", "b": {"c.$": "$y.z", "d": ["$w"]}}});
+        let fields = template.as_object().expect("an object");
+        let reads = Reads::of_fields(fields, Language::JsonPath);
+        assert!(!reads.context && reads.has("y") && !reads.has("w"));
     }
 
     #[test]

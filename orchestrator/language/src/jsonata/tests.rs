@@ -9,7 +9,10 @@ fn evaluate(form: Value) -> Result<Value, EvalError> {
     let variables: Variables = [(Arc::from("v"), json!({"w": true}))].into_iter().collect();
     let chance = Chance::new("arn", 1);
     let fields = [("Output".to_owned(), form.clone())];
-    let reads = Reads::of_fields(&fields.into_iter().collect());
+    let reads = Reads::of_fields(
+        &fields.into_iter().collect(),
+        crate::program::Language::Jsonata,
+    );
     let parsed = Form::parse(&form, "Output").ok().expect("a right form");
     let surroundings = Surroundings {
         input: Source::Value(&input),

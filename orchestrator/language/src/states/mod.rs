@@ -175,8 +175,7 @@ pub(crate) fn parse<'v>(
         language,
     };
     let kind = (state_type.parse)(&mut draft);
-    let state = draft.common(name, kind, state_type.fields.contains(&NEXT));
-    state
+    draft.common(name, kind, state_type.fields.contains(&NEXT))
 }
 
 /// The scopes within a state: Parallel branches and Map processors.
@@ -260,7 +259,7 @@ impl Draft<'_, '_, '_> {
         let next = if goes_on { self.next() } else { None };
         let (retry, catch) = (self.retriers(), self.catchers());
         let (assign, output) = (self.assign(fields), self.output(fields));
-        let reads = Reads::of_fields(self.object);
+        let reads = Reads::of_fields(self.object, self.language);
         self.compiler.reads_context |= reads.context;
         Some(State {
             name: name.into(),

@@ -31,6 +31,7 @@ struct Order {
     queue: Arc<str>,
     timeout_s: Option<u64>,
     heartbeat_s: Option<u64>,
+    role_arn: Option<Arc<str>>,
 }
 
 /// Schedules the task.
@@ -60,6 +61,7 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
         attempt,
         timeout_s: order.timeout_s,
         heartbeat_s: order.heartbeat_s,
+        role_arn: order.role_arn,
     });
     let input = Some(order.input);
     match task.resource.family {
@@ -184,6 +186,16 @@ fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<O
         .as_ref()
         .map(|source| seconds(source, "HeartbeatSecondsPath"))
         .transpose()?;
+    let role_arn = match &task.credentials {
+        None => None,
+        Some(recipe) => {
+            let credentials = lens.make(recipe, || input.view().into_owned())?;
+            credentials
+                .get("RoleArn")
+                .and_then(Value::as_str)
+                .map(Arc::from)
+        }
+    };
     let input = arguments(state, &frame.input, lens)?;
     let queue = match &task.resource.queue {
         Some(queue) => queue.clone(),
@@ -194,6 +206,7 @@ fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<O
         queue,
         timeout_s,
         heartbeat_s,
+        role_arn,
     })
 }
 
