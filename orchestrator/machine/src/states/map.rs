@@ -173,7 +173,13 @@ fn work(map: &Map, input: Doc, raw: &Payload, lens: &Lens<'_>) -> Result<Work, E
 fn not_an_array(map: &Map, found: &Value) -> EvalError {
     let (error, cause) = match &map.items {
         Items::Path(path) => {
-            let cause = format!("Reference path \"{}\" must point to array.", path.text());
+            // AWS shows a path into the context object with one `$`.
+            let text = path.text();
+            let shown = text.strip_prefix('$').filter(|rest| rest.starts_with('$'));
+            let cause = format!(
+                "Reference path \"{}\" must point to array.",
+                shown.unwrap_or(text)
+            );
             (errors::RUNTIME, cause)
         }
         Items::Form(form) => match form.expression() {
