@@ -139,7 +139,9 @@ impl Store {
     /// How long the oldest record has waited that is to be written.
     #[must_use]
     pub fn lag(&self) -> Duration {
-        self.pending.since().map_or(Duration::ZERO, |since| since.elapsed())
+        self.pending
+            .since()
+            .map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Bytes on disk, fjall's journals included (they are made at their full size).

@@ -404,13 +404,9 @@ fn check_views(w: &mut World, p: usize) {
     }
     let mut broken = None;
     for (arn, count) in &events {
-        let expected = w.history[p]
-            .fold
-            .executions
-            .get(arn)
-            .map_or(0, |seen| {
-                seen.events.iter().filter(|(_, e)| is_kept(e)).count()
-            });
+        let expected = w.history[p].fold.executions.get(arn).map_or(0, |seen| {
+            seen.events.iter().filter(|(_, e)| is_kept(e)).count()
+        });
         if *count != expected {
             broken = Some(format!(
                 "{arn}: the views have {count} events, the history {expected}"
