@@ -115,8 +115,9 @@ fn copy(from: &Path, to: &Path) {
     for file in files(from) {
         let name = file.strip_prefix(from).expect("it is in there");
         let target = to.join(name);
-        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-        std::fs::copy(&file, target).unwrap();
+        let folder = target.parent().expect("it is in a directory");
+        std::fs::create_dir_all(folder).expect("the copy can be made");
+        std::fs::copy(&file, target).expect("the copy can be made");
     }
 }
 
