@@ -125,7 +125,7 @@ fn a_state_is_found_in_any_scope() {
     assert!(
         answer(missing)
             .as_str()
-            .is_some_and(|text| text.contains("'Q' not found"))
+            .is_some_and(|text| text.contains("State not found in definition"))
     );
 }
 
