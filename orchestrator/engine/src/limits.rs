@@ -12,6 +12,8 @@ pub const OUTBOX_MAX: usize = 100_000;
 pub const QUEUE_OUTBOX_MAX: usize = 10_000;
 /// Most completed tasks whose times wait to be asked for.
 pub const TASK_TIMES_MAX: usize = 10_000;
+/// Most texts (machines, roles, queues) that a fold lets executions share.
+pub const SHARED_TEXTS_MAX: usize = 4_096;
 /// A mark is written at the latest after this many effective records.
 pub const MARK_EVERY_RECORDS: u64 = 2_000;
 /// A mark is written at the latest this long after an effect was acknowledged, milliseconds.

@@ -7,7 +7,7 @@ use super::Owner;
 use super::fold::{close_if_done, keeps, pending_effect};
 use super::memory::Then;
 use super::outbox::Effects;
-use super::state::{Slot, start_hash, started_by};
+use super::state::{Slot, start_hash, started_by, to_bytes};
 use crate::call::{CallError, CallId, Reply};
 use crate::definitions::Definition;
 use crate::ports::Action;
@@ -39,12 +39,7 @@ impl Owner {
     ) -> Result<(), CallError> {
         let arn = new.execution;
         let start_hash = start_hash(&new.definition.arn, &new.input);
-        let started = started_by(
-            new.definition,
-            new.traceparent,
-            new.reply_to,
-            new.qualifier,
-        );
+        let started = started_by(new.definition, new.traceparent, new.reply_to, new.qualifier);
         let start = Start {
             arn: arn.clone(),
             started,
@@ -73,7 +68,8 @@ impl Owner {
             restated: self.memory.epoch,
             ignored: 0,
         };
-        self.memory.state.executions.insert(arn.clone(), slot);
+        let executions = &mut self.memory.state.executions;
+        executions.insert(arn.clone(), Box::new(slot));
         self.advance(&arn, json, Some(opened), step.effects, true, out);
         Ok(())
     }
@@ -149,7 +145,7 @@ impl Owner {
             .get_mut(arn)
             .expect("the execution was just stepped");
         if is_kept {
-            slot.records.push(json.clone());
+            slot.keep(json.clone());
         }
         let start_ms = slot.start_ms;
         let execution = &slot.execution;
@@ -189,7 +185,7 @@ impl Owner {
             report_again: None,
             base: self.memory.state.base,
         });
-        let json = Bytes::from(record.to_json());
+        let json = to_bytes(&record);
         let limit = self.settings.record_bytes_max;
         if json.len() > limit && !self.without(9) {
             return Err(CallError::TooLarge {

@@ -7,6 +7,7 @@
 use super::outbound::outbound_of;
 use super::outbox::{Effects, PendingEffect};
 use super::state::{Name, Names, Slot, State, start_hash};
+use super::texts::Texts;
 use crate::definitions::Definitions;
 use crate::limits::IGNORED_KEPT_MAX;
 use crate::ports::{Outbound, Settings};
@@ -38,6 +39,7 @@ pub struct Fold {
     pub(super) bases: VecDeque<(i64, i64)>,
     /// An execution whose restatement has begun: ARN, its claim, steps so far.
     pub(super) gathering: Option<(Arc<str>, i64, Vec<Step>)>,
+    pub(super) texts: Texts,
 }
 
 impl Default for Fold {
@@ -53,6 +55,7 @@ impl Default for Fold {
             since_base: 0,
             bases: VecDeque::new(),
             gathering: None,
+            texts: Texts::default(),
         }
     }
 }
@@ -285,7 +288,7 @@ impl Fold {
     fn transition(
         &mut self,
         offset: i64,
-        t: Transition,
+        mut t: Transition,
         json: &Bytes,
         context: Folding<'_>,
     ) -> Result<Change, FoldError> {
@@ -294,7 +297,9 @@ impl Fold {
             self.state.positions.advance(topic, at + 1);
         }
         self.note_base(t.base);
-        let (arn, events, now_ms) = (t.execution.clone(), t.events.clone(), t.now);
+        let (arn, now_ms) = (t.execution.clone(), t.now);
+        let mut events = std::mem::take(&mut t.events);
+        self.texts.share(&mut events);
         let mut effects = self.strays(t);
         let change = if events.is_empty() {
             Change::None
@@ -329,7 +334,8 @@ impl Fold {
                 revision: started.revision,
                 start_hash,
             });
-            self.state.executions.insert(arn.clone(), slot);
+            let executions = &mut self.state.executions;
+            executions.insert(arn.clone(), Box::new(slot));
         }
         let Some(slot) = self.state.executions.get_mut(&arn) else {
             // A stop that came before its start: the name is taken, nothing runs.
@@ -352,7 +358,7 @@ impl Fold {
         if !keeps(slot, events) {
             return Ok(Change::None);
         }
-        slot.records.push(json.clone());
+        slot.keep(json.clone());
         let start_ms = slot.start_ms;
         let closed = close_if_done(&mut self.state, &arn, now_ms);
         Ok(Change::Step {

@@ -33,6 +33,7 @@ mod refold;
 mod restate;
 mod state;
 mod strays;
+mod texts;
 mod timers;
 
 use crate::call::{CallError, CallId, Reply};

@@ -5,11 +5,10 @@
 
 use super::fold::{Fold, FoldError, Folding, pending_effect};
 use super::outbox::Effects;
-use super::state::{Slot, start_hash};
+use super::state::{Slot, start_hash, to_bytes};
 use crate::views::{Change, Opened};
 use baton_machine::Effect;
 use baton_schemas::history::{EventKind, HistoryRecord, Restated, Step};
-use bytes::Bytes;
 use std::sync::Arc;
 
 impl Fold {
@@ -75,9 +74,12 @@ impl Fold {
         offset: i64,
         claim: i64,
         execution: Arc<str>,
-        steps: Vec<Step>,
+        mut steps: Vec<Step>,
         context: Folding<'_>,
     ) -> Result<Change, FoldError> {
+        for step in &mut steps {
+            self.texts.share(&mut step.events);
+        }
         let (mut slot, opened) = self.replay(&execution, claim, &steps, &context)?;
         let commands = slot
             .execution
@@ -102,10 +104,11 @@ impl Fold {
             seq: 0,
             state: whole,
         };
-        let json = Bytes::from(record.to_json());
-        slot.records.push(json.clone());
+        let json = to_bytes(&record);
+        slot.keep(json.clone());
         let start_ms = slot.start_ms;
-        self.state.executions.insert(execution.clone(), slot);
+        let executions = &mut self.state.executions;
+        executions.insert(execution.clone(), Box::new(slot));
         Ok(Change::Restated {
             execution,
             start_ms,

@@ -10,6 +10,7 @@ use super::Owner;
 use super::decide::steps_of;
 use super::memory::Then;
 use super::outbox::Effects;
+use super::state::to_bytes;
 use crate::limits::{RESTATE_BATCH, RESTATE_NAMES_PER_RECORD};
 use crate::ports::{Action, Appended};
 use crate::views::{Applied, Change};
@@ -208,14 +209,11 @@ impl Owner {
             Restated::Execution { execution, .. } => execution.clone(),
             Restated::Names(_) | Restated::Complete { .. } => Arc::from(""),
         };
-        let json = Bytes::from(
-            HistoryRecord::Restatement {
-                epoch: self.memory.epoch,
-                seq,
-                state,
-            }
-            .to_json(),
-        );
+        let json = to_bytes(&HistoryRecord::Restatement {
+            epoch: self.memory.epoch,
+            seq,
+            state,
+        });
         self.append(key, json.clone(), Change::None, Effects::new(), then, out);
         json
     }

@@ -6,7 +6,7 @@
 use crate::definitions::Definition;
 use baton_machine::Execution;
 use baton_schemas::Payload;
-use baton_schemas::history::{Closed, Positions};
+use baton_schemas::history::{Closed, HistoryRecord, Positions};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// What a reader of the history knows.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    /// Open executions by ARN.
-    pub executions: FxHashMap<Arc<str>, Slot>,
+    /// Open executions by ARN. Boxed: a table has up to twice the room that it needs.
+    pub executions: FxHashMap<Arc<str>, Box<Slot>>,
     /// Names of closed executions.
     pub names: Names,
     /// Next offsets of the input topics.
@@ -46,6 +46,16 @@ pub struct Slot {
     pub restated: i64,
     /// Ignored completions among `records`; see [`crate::limits::IGNORED_KEPT_MAX`].
     pub ignored: u32,
+}
+
+impl Slot {
+    /// Adds a history record. The first takes no more room than it needs: most executions that wait for long have one.
+    pub fn keep(&mut self, json: Bytes) {
+        if self.records.is_empty() {
+            self.records.reserve_exact(1);
+        }
+        self.records.push(json);
+    }
 }
 
 /// Names that are taken by closed executions.
@@ -116,6 +126,11 @@ impl Names {
             }
         }
     }
+}
+
+/// A history record as it is written and kept: in exactly the memory that it needs.
+pub fn to_bytes(record: &HistoryRecord) -> Bytes {
+    record.to_json().into_boxed_slice().into()
 }
 
 /// 64-bit FNV-1a of machine and input: whether a repeated start is the same start. Stable for ever, since it is stored.
