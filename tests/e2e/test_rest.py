@@ -100,13 +100,14 @@ def test_health_and_metrics(rest, worker, name):
     def fails(command):
         raise TaskError("No")
 
-    rest.create_machine(name, task(name))
-    worker.serve(name, fails)
+    # A queue is a label, a machine or an execution never is: so they have different names here.
+    rest.create_machine(name, task("metered"))
+    worker.serve("metered", fails)
     closed(rest, rest.post(f"/v1/state-machines/{name}/executions", {"name": "one", "input": {}}).body["executionArn"])
     metrics = rest.get("/metrics")
     assert metrics.type == "text/plain"
     lines = [line for line in metrics.text.splitlines() if line and not line.startswith("#")]
     assert lines
     for line in lines:
-        assert re.fullmatch(r"baton_[a-z0-9_]+(\{[^}]*\})? -?[0-9.e+-]+", line), line
+        assert re.fullmatch(r"(baton|process)_[a-z0-9_]+(\{[^}]*\})? -?[0-9.e+-]+", line), line
         assert name not in line, "no ids as labels"
