@@ -7,6 +7,9 @@ use baton_engine::limits::RECORD_BYTES_MAX;
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 /// How long commands, completions and requests are kept.
 const WORK_KEPT_MS: i64 = 7 * DAY_MS;
+/// Size of the files of a history partition. Deletion frees whole files, so each partition has up to one more than what
+/// is kept; Kafka's own default is 1 GiB.
+const HISTORY_SEGMENT_BYTES: i64 = 128 * 1024 * 1024;
 /// How long dead letters are kept.
 const DEAD_LETTERS_KEPT_MS: i64 = 30 * DAY_MS;
 /// How long announcements and cancellations are kept.
@@ -91,6 +94,7 @@ fn history(name: &str, partitions: i32) -> TopicSpec {
         ("message.timestamp.type", exactly("LogAppendTime")),
         ("unclean.leader.election.enable", exactly("false")),
         ("max.message.bytes", Rule::AtLeast(record_bytes())),
+        ("segment.bytes", default(HISTORY_SEGMENT_BYTES)),
     ];
     spec(name, (partitions, true), settings)
 }
