@@ -13,28 +13,23 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from common import PARTITIONS, QUEUE, cpu, create_machine, disk_bytes, load, resident_mb
 from support.baton import Baton
-from support.clients import Rest
 from support.kafka import Kafka
 from support.paths import RELEASE, ROOT
 from support.process import Process
 from support.wait import until
 
 FLOOR_SOURCE = ROOT.parent / "shared" / "peers" / "floor"
-PARTITIONS = 4
-QUEUE = "bench"
-STEPS = 5
 # Executions measured, by number in flight.
 SHORT = {1: 30, 100: 1000, 1000: 3000}
 FULL = {1: 400, 100: 15000, 1000: 60000}
 REPEATS_FULL = 3
 FINAL_TOTAL = 100_000
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def main():
@@ -127,13 +122,12 @@ class Bench:
 
     def load(self, count, in_flight):
         """Runs the load driver."""
-        command = [RELEASE / "baton-bench", "--kafka", self.kafka.address, "--machine", self.machine, "--partitions",
-                   PARTITIONS, "--count", count, "--in-flight", in_flight, "--run", uuid.uuid4().hex[:12]]
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=900)
-        if done.returncode:
-            raise RuntimeError(f"the load driver failed: {done.stderr[-2000:]}\n{self.node.process.tail()}")
+        try:
+            result = load(self.kafka.address, self.machine, count, in_flight)
+        except RuntimeError as failed:
+            raise RuntimeError(f"{failed}\n{self.node.process.tail()}") from None
         self.total += count
-        return json.loads(done.stdout.strip().splitlines()[-1])
+        return result
 
     def resident(self):
         """Resident memory once 100,000 workflows have gone through."""
@@ -144,12 +138,7 @@ class Bench:
 
     def disk(self):
         """Bytes on disk: Kafka's logs and Baton's data."""
-        files = (f for top in (self.directory / "kafka", self.node_data()) for f in top.rglob("*"))
-        return sum(blocks(f) for f in files)
-
-    def node_data(self):
-        """Where Baton keeps its views."""
-        return self.directory / "baton"
+        return disk_bytes(self.directory / "kafka", self.directory / "baton")
 
 
 def build_floor():
@@ -166,16 +155,6 @@ def build_floor():
     subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=package, check=True,
                    env={**os.environ, "CARGO_TARGET_DIR": str(package / "target")})
     return package / "target" / "release" / "floor"
-
-
-def create_machine(url):
-    """Five Task states in a row."""
-    def state(i):
-        after = {"End": True} if i == STEPS else {"Next": f"Step{i + 1}"}
-        return {"Type": "Task", "Resource": f"arn:aws:states:::baton:task.{QUEUE}", **after}
-
-    definition = {"StartAt": "Step1", "States": {f"Step{i}": state(i) for i in range(1, STEPS + 1)}}
-    return Rest(url).create_machine("bench", definition)
 
 
 def cell(engine, in_flight, result, cpu_s, count, rss_mb, disk):
@@ -206,26 +185,6 @@ def table(lines, wanted):
         p50s = median("floor", "p50_ms"), median("baton", "p50_ms")
         print(f"{in_flight:>9} {rates[0]:>11.0f} {rates[1]:>11.0f} {rates[1] / rates[0]:>6.2f} "
               f"{p50s[0]:>10.2f} {p50s[1]:>10.2f} {p50s[1] / p50s[0]:>6.2f}")
-
-
-def cpu(pid):
-    """Seconds of CPU a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
-
-
-def resident_mb(pid):
-    """Resident memory of a process in MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
-
-
-def blocks(path):
-    """Bytes that a file really takes on disk; 0 if it has just gone."""
-    try:
-        return path.stat().st_blocks * 512 if path.is_file() else 0
-    except FileNotFoundError:
-        return 0
 
 
 if __name__ == "__main__":
