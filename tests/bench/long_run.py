@@ -37,8 +37,8 @@ IN_FLIGHT = 1000
 RECORDS_EACH = 2
 # Each partition is restated about this often in a slice.
 RESTATED_IN_SLICE = 3
-# Small beside what a slice writes, so that files can go.
-SEGMENT_BYTES_SHORT, SEGMENT_BYTES_FULL = 1 << 18, 16 << 20
+# Small beside what is written, so that files can go; the first is the least that Kafka takes.
+SEGMENT_BYTES_SHORT, SEGMENT_BYTES_FULL = 1 << 20, 16 << 20
 LOOP = "looping"
 
 
@@ -70,12 +70,12 @@ class Run:
         self.directory, self.count = directory, count
         self.restate_every = count * RECORDS_EACH // PARTITIONS // SLICES // RESTATED_IN_SLICE
         # Kafka looks for files to delete every five minutes, and waits a minute more; here it is what is measured.
-        often = {"log.retention.check.interval.ms": 500, "log.segment.delete.delay.ms": 500}
+        often = {"log.initial.task.delay.ms": 500, "log.retention.check.interval.ms": 500, "log.segment.delete.delay.ms": 500}
         self.kafka = Kafka(directory / "kafka", often).start()
         arguments = ["--queue-partitions", PARTITIONS, "--closed-kept-days", 0, "--restate-every-records", self.restate_every]
         self.node = Baton(directory / "baton", self.kafka.address, PARTITIONS, arguments=arguments).start()
         self.segment_bytes = SEGMENT_BYTES_FULL if count >= COUNT_FULL // 10 else SEGMENT_BYTES_SHORT
-        self.kafka.alter_topic("baton.history", {"segment.bytes": self.segment_bytes})
+        self.kafka.alter_topic("baton.history", {"segment.bytes": str(self.segment_bytes)})
         rest = Rest(self.node.url)
         task = {"Type": "Task", "Resource": f"arn:aws:states:::baton:task.{QUEUE}", "End": True}
         self.short = rest.create_machine("short", {"StartAt": "Work", "States": {"Work": task}})
