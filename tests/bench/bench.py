@@ -66,10 +66,10 @@ def main():
 class Bench:
     """Kafka, Baton, its worker and the floor's worker, all running; one load at a time."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, broker=None, has_floor=True):
         self.directory = directory
-        self.kafka = Kafka(directory / "kafka").start()
-        self.floor_binary = build_floor()
+        self.kafka = (broker or Kafka(directory / "kafka")).start()
+        self.floor_binary = build_floor() if has_floor else None
         self.floor_worker = self.start_floor() if self.floor_binary else None
         # As many partitions as the floor has; the default for a queue is 8.
         arguments = ["--queue-partitions", PARTITIONS]
@@ -138,7 +138,7 @@ class Bench:
 
     def disk(self):
         """Bytes on disk: Kafka's logs and Baton's data."""
-        return disk_bytes(self.directory / "kafka", self.directory / "baton")
+        return disk_bytes(self.kafka.directory, self.directory / "baton")
 
 
 def build_floor():

@@ -153,9 +153,9 @@ def disturb(broker, streams, choices, done):
     broker.kill()
     for stream, before in zip(streams, losses):
         stream.hear_out(before)
-        how = tear(broker.directory / "data" / "topics" / stream.topic / "0", stream.end(), choices)
+        how = tear(broker.log_folder / "topics" / stream.topic / "0", stream.end(), choices)
         done[how] = done.get(how, 0) + 1
-    tear(broker.directory / "data" / "state", 1 << 62, choices)
+    tear(broker.log_folder / "state", 1 << 62, choices)
     if choices.randrange(4) == 0:
         broker.process.start()
         threading.Event().wait(choices.uniform(0, 0.03))

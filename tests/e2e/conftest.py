@@ -1,6 +1,6 @@
-"""One Kafka, one Baton and one plain worker for the whole session; each test has names of its own.
+"""One broker, one Baton and one plain worker for the whole session; each test has names of its own.
 
-A test that restarts the shared Baton leaves it running. Tests that need a Baton in another state make their own.
+The broker is a Kafka, or with `--broker embedded` that of `baton broker`. A test that restarts the shared Baton leaves it running. Tests that need a Baton in another state make their own.
 """
 
 import itertools
@@ -10,29 +10,41 @@ import shutil
 import pytest
 
 from support.baton import Baton
+from support.broker import KINDS, made
 from support.clients import Rest, stepfunctions
-from support.kafka import Kafka
 from support.paths import RESULTS
 from support.records import PlainWorker, Sender
 
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser):
+    """What `./tests/run e2e` takes beside pytest's own options."""
+    parser.addoption("--broker", choices=KINDS, default="kafka", help="which broker the suite runs on")
+
+
 @pytest.fixture(scope="session")
 def directory(request):
     """Where this run keeps data and logs; it stays if something failed, since the logs tell why."""
-    made = RESULTS / "e2e"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
-    yield made
+    folder = RESULTS / "e2e"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
     if not request.session.testsfailed:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def kafka(directory):
-    """A broker."""
-    broker = Kafka(directory / "kafka").start()
+def broker_at(request):
+    """Makes a broker, not started, that keeps its files in the given folder."""
+    kind = request.config.getoption("broker")
+    return lambda folder: made(kind, folder)
+
+
+@pytest.fixture(scope="session")
+def kafka(directory, broker_at):
+    """The broker of the session."""
+    broker = broker_at(directory / "kafka").start()
     yield broker
     broker.kill()
 

@@ -1,72 +1,28 @@
 """`baton dev` as a new user has it: the two example workflows, a second reaction by one file, Ctrl-C and again."""
 
-import json
 import os
 import shutil
 import signal
 import socketserver
-import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
-from support.clients import Rest
-from support.kafka import Kafka
-from support.paths import BATON
-from support.process import Process, free_port
+from dev import on_kafka, users
 from support.wait import until
 
 
-class Dev:
-    """A running `baton dev`."""
-
-    def __init__(self, directory, kafka, *arguments, environment=None):
-        directory.mkdir(parents=True, exist_ok=True)
-        self.folder = directory / "baton-dev"
-        self.kafka = kafka.address
-        self.port = free_port()
-        command = [BATON, "dev", "--kafka", kafka.address, "--http", f"127.0.0.1:{self.port}", "--node", "dev", *arguments]
-        self.process = Process("baton dev", command, directory / "dev.log", environment, cwd=directory)
-        self.rest = Rest(f"http://127.0.0.1:{self.port}")
-        self.process.start()
-
-    def line(self, *words, timeout_s=60):
-        """Waits for a line with all of these words."""
-        def found():
-            assert self.process.alive(), self.process.tail()
-            return [line for line in self.process.read().splitlines() if all(word in line for word in words)]
-
-        return until(f"{words} on the screen\n{self.process.tail()}", found, timeout_s)[0]
-
-    def send(self, topic, value):
-        """`baton send`, as the screen says."""
-        sending = Process("baton send", [BATON, "send", topic, json.dumps(value), "--kafka", self.kafka], self.folder / "send.log")
-        sending.start()
-        assert sending.wait(30) == 0, sending.read()
-
-    def interrupt(self):
-        """Ctrl-C."""
-        self.process.signal(signal.SIGINT)
-        assert self.process.wait(60) == 0, self.process.tail()
-
-    def outcome(self, execution):
-        """The execution, when it has closed."""
-        answer = self.rest.get(f"/v1/executions/{execution}?wait=30")
-        assert answer.status == 200, answer.text
-        return answer.body
-
-
 @pytest.fixture(scope="module")
-def own_kafka(directory):
+def own_kafka(directory, broker_at):
     """A broker that nobody else uses: the demo's topics have fixed names."""
-    broker = Kafka(directory / "dev-kafka").start()
+    broker = broker_at(directory / "dev-kafka").start()
     yield broker
     broker.kill()
 
 
 def test_dev_runs_both_examples_and_goes_on_where_it_was(directory, own_kafka):
-    dev = Dev(directory / "dev", own_kafka)
+    dev = on_kafka(directory / "dev", own_kafka)
     try:
         dev.line("Baton is ready after")
         # The events that a new demo begins with.
@@ -99,24 +55,15 @@ def test_dev_runs_both_examples_and_goes_on_where_it_was(directory, own_kafka):
         dev.line("audit:demo.users-0-2", "SUCCEEDED")
 
         dev.interrupt()
-        printed = len(dev.process.read())
-        dev.process.start()
-        until("the second start", lambda: "Baton is ready after" in dev.process.read()[printed:], 60)
+        dev.start().line("Baton is ready after")
         dev.send("demo.users", {"user": {"id": "eve", "name": "Eve", "email": "eve@example.com"}})
-        until("the next sign-up", lambda: "sign-up:demo.users-0-3" in dev.process.read()[printed:], 60)
+        dev.line("sign-up:demo.users-0-3")
         assert dev.outcome("sign-up:demo.users-0-3")["status"] == "SUCCEEDED"
-        again = dev.process.read()[printed:]
-        assert "demo.users-0-0" not in again and "demo.uploads" not in again, "what was done is not done or said again"
+        assert "demo.users-0-0" not in dev.printed() and "demo.uploads" not in dev.printed(), "what was done is not done or said again"
         assert [user for user, _ in users(dev)] == ["ada", "bob", "eve"]
         dev.interrupt()
     finally:
         dev.process.kill()
-
-
-def users(dev):
-    """Id and address of the users in the demo's database, in the order of their ids."""
-    with sqlite3.connect(f"file:{dev.folder / 'users.db'}?mode=ro", uri=True) as database:
-        return database.execute("SELECT id, email FROM users ORDER BY id").fetchall()
 
 
 def test_mail_goes_to_a_server_if_one_is_named(directory, own_kafka):
@@ -124,7 +71,7 @@ def test_mail_goes_to_a_server_if_one_is_named(directory, own_kafka):
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), mail_server(received)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"smtp://127.0.0.1:{server.server_address[1]}"
-        dev = Dev(directory / "dev-smtp", own_kafka, "--prefix", "mailed.", environment={"SMTP_URL": url})
+        dev = on_kafka(directory / "dev-smtp", own_kafka, "--prefix", "mailed.", environment={"SMTP_URL": url})
         try:
             dev.line("sign-up:demo.users-0-0", "SUCCEEDED")
             assert any("To: ada@example.com" in mail and "Message-ID: <" in mail for mail in received)
@@ -157,7 +104,7 @@ def mail_server(received):
 
 
 def test_without_the_demo_there_is_a_node_and_nothing_else(directory, own_kafka):
-    dev = Dev(directory / "dev-bare", own_kafka, "--no-demo", "--prefix", "bare.")
+    dev = on_kafka(directory / "dev-bare", own_kafka, "--no-demo", "--prefix", "bare.")
     try:
         dev.line("Baton is ready after")
         assert dev.rest.get("/v1/state-machines").body["stateMachines"] == []
@@ -169,7 +116,7 @@ def test_without_the_demo_there_is_a_node_and_nothing_else(directory, own_kafka)
 
 
 def test_the_example_workers_are_a_process_that_is_started_again(directory, own_kafka):
-    dev = Dev(directory / "dev-killed", own_kafka, "--prefix", "killed.")
+    dev = on_kafka(directory / "dev-killed", own_kafka, "--prefix", "killed.")
     try:
         dev.line("Baton is ready after")
         first = until("the worker", lambda: children(dev))

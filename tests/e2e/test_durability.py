@@ -8,7 +8,6 @@ from machines import chain, create, passing, start, start_surely, task
 
 from support.baton import Baton
 from support.clients import execution_arn, history, stepfunctions, wait_closed
-from support.kafka import Kafka
 from support.records import OPEN
 from support.wait import until
 
@@ -112,8 +111,8 @@ def test_the_number_of_partitions_is_fixed_at_creation(directory, kafka, name):
     assert "partition" in node.process.read()
 
 
-def test_a_broker_that_is_not_there_yet_is_waited_for(directory, name):
-    late = Kafka(directory / f"{name}-kafka")
+def test_a_broker_that_is_not_there_yet_is_waited_for(directory, broker_at, name):
+    late = broker_at(directory / f"{name}-kafka")
     node = Baton(directory / name, late.address, partitions=2)
     node.process.start()
     # Alive, and honest: not ready.
@@ -129,8 +128,8 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(directory, name):
     late.kill()
 
 
-def test_a_broker_that_goes_away_is_waited_for(directory, name):
-    broker = Kafka(directory / f"{name}-kafka").start()
+def test_a_broker_that_goes_away_is_waited_for(directory, broker_at, name):
+    broker = broker_at(directory / f"{name}-kafka").start()
     node = Baton(directory / name, broker.address, partitions=2).start()
     sfn = stepfunctions(node.url)
     machine = create(sfn, name, passing())

@@ -1,6 +1,6 @@
 """Kills every process under load, again and again, and checks that everything accepted completes, once.
 
-`./tests/run faults [--full] [--json FILE] [--only SCENARIO] [--kills N] [--seed N]`. One JSON line a scenario:
+`./tests/run faults [--full] [--json FILE] [--only SCENARIO] [--kills N] [--seed N] [--broker embedded]`. One JSON line a scenario:
 
     scenario, broker, kills  what was done
     accepted, completed      executions: asked for and acknowledged by Kafka; ended SUCCEEDED
@@ -19,6 +19,7 @@ from statistics import median
 
 from world import World
 
+from support.broker import KINDS
 from support.paths import RESULTS
 
 KILLS_SHORT = 2
@@ -100,9 +101,9 @@ def main():
     passed = failed = 0
     for name in options.only or SCENARIOS:
         try:
-            result = play(name, kills, random.Random(f"{options.seed} {name}"))
+            result = play(name, options.broker, kills, random.Random(f"{options.seed} {name}"))
         except Exception as problem:  # the next scenario is played all the same
-            result = {"scenario": name, "broker": "kafka", "problems": [f"{type(problem).__name__}: {problem}"]}
+            result = {"scenario": name, "broker": options.broker, "problems": [f"{type(problem).__name__}: {problem}"]}
         good = not result["problems"] and not result["lost"] and not result["applied_twice"]
         passed, failed = passed + good, failed + (not good)
         line = json.dumps(result)
@@ -114,10 +115,10 @@ def main():
     return 1 if failed else 0
 
 
-def play(name, kills, chance):
+def play(name, broker, kills, chance):
     """Plays one scenario; returns its line."""
     nodes, disturb = SCENARIOS[name]
-    world = World(RESULTS / "faults" / name, nodes)
+    world = World(RESULTS / "faults" / name, nodes, broker)
     try:
         disturbances = []
         for turn in range(kills):
@@ -133,7 +134,7 @@ def play(name, kills, chance):
     world.keep_only_logs()
     return {
         "scenario": name,
-        "broker": "kafka",
+        "broker": broker,
         "kills": kills,
         **found,
         "first_step_s": round(max(waits), 3) if waits else None,
@@ -164,6 +165,7 @@ def arguments():
     parser.add_argument("--full", action="store_true", help=f"{KILLS_FULL} kills a scenario instead of {KILLS_SHORT}")
     parser.add_argument("--kills", type=int, help="kills a scenario")
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="play this scenario; may be repeated")
+    parser.add_argument("--broker", choices=KINDS, default="kafka", help="what everything runs on")
     parser.add_argument("--json", metavar="FILE", help="append the lines to this file too")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="for the moments of the kills")
     return parser.parse_args()

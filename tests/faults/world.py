@@ -9,8 +9,8 @@ from fold import fold
 from load import Load
 
 from support.baton import PARTITIONS, Baton
+from support.broker import made
 from support.clients import ROLE, history, kinds, stepfunctions
-from support.kafka import Kafka
 from support.records import Tail
 from support.wait import until
 from support.workers import echo
@@ -29,10 +29,10 @@ SAMPLE = 40
 class World:
     """Everything of one scenario, in a directory of its own."""
 
-    def __init__(self, directory, nodes):
+    def __init__(self, directory, nodes, broker):
         self.directory = Path(directory)
         shutil.rmtree(self.directory, ignore_errors=True)
-        self.kafka = Kafka(self.directory / "kafka").start()
+        self.kafka = made(broker, self.directory / "kafka").start()
         self.kafka.create_topic(REPLIES)
         self.nodes = [
             Baton(self.directory / f"node-{number}", self.kafka.address, node=f"node-{number}") for number in range(1, nodes + 1)

@@ -18,7 +18,10 @@ PARTITIONS = 4
 
 
 class Baton:
-    """One node. Its URL, name and data directory stay the same over restarts."""
+    """One node. Its URL, name and data directory stay the same over restarts.
+
+    `kafka` is the address of a broker; with `None` the node starts the embedded one. `broker` is where it is then.
+    """
 
     def __init__(self, directory, kafka, partitions=PARTITIONS, node="node-1", prefix="baton.", arguments=()):
         assert BATON.exists(), f"{BATON} is not built; `./tests/run e2e` builds it"
@@ -30,7 +33,8 @@ class Baton:
         self.data = directory / "data"
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        command = [BATON, "serve", "--kafka", kafka, "--http", f"127.0.0.1:{port}", "--data", self.data,
+        self.broker = kafka or f"127.0.0.1:{free_port()}"
+        command = [BATON, "serve", "--kafka" if kafka else "--broker", self.broker, "--http", f"127.0.0.1:{port}", "--data", self.data,
                    "--prefix", prefix, "--node", node, "--partitions", partitions, *arguments]
         self.process = Process(f"baton {node}", command, directory / "baton.log", {"RUST_LOG": "info", "NO_COLOR": "1"})
 

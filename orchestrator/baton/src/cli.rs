@@ -1,6 +1,8 @@
 //! The command line. Each setting is a flag, an environment variable and a key of the configuration file.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::embedded::ADDRESS_DEFAULT;
+use baton_broker::server::User;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +22,10 @@ pub enum Command {
     Serve(Box<Arguments>),
     /// Runs a node with two example workflows and their workers, and prints every change of state.
     Dev(Box<DevArguments>),
+    /// Runs the embedded broker alone.
+    Broker(BrokerArguments),
+    /// Copies everything from the embedded broker to a Kafka, where executions go on. No node and no worker runs meanwhile.
+    Migrate(MigrateArguments),
     /// Starts an execution.
     Start(StartArguments),
     /// Prints the changes of an execution as they come; the exit code says how it ended: 0 succeeded, 3 failed, 4 timed
@@ -45,6 +51,73 @@ pub struct DevArguments {
     pub no_demo: bool,
     #[command(flatten)]
     pub arguments: Arguments,
+}
+
+/// `broker`.
+#[derive(Clone, Debug, Args)]
+pub struct BrokerArguments {
+    /// Folder; the broker's files are in `broker` within it, as `dev` and `serve` have them
+    #[arg(long, env = "BATON_DATA", default_value = "baton-data")]
+    pub data: PathBuf,
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value_t = SocketAddr::from(ADDRESS_DEFAULT))]
+    pub listen: SocketAddr,
+    /// HOST:PORT that clients are told to connect to [default: the address by which each reached it]
+    #[arg(long, value_parser = host_and_port)]
+    pub advertised: Option<(String, u16)>,
+    /// Whether records are on the disk before they are acknowledged
+    #[arg(long, env = "BATON_BROKER_FSYNC", default_value_t = true, action = ArgAction::Set)]
+    pub fsync: bool,
+    /// Make no topic because a client asks for it
+    #[arg(long)]
+    pub no_auto_create: bool,
+    /// NAME:PASSWORD of a user (SASL PLAIN); may be repeated. Without one everybody may connect
+    #[arg(long = "user", env = "BATON_BROKER_USERS", hide_env_values = true, value_delimiter = ',', value_parser = user)]
+    pub users: Vec<User>,
+    /// How often retention and compaction are looked at, milliseconds
+    #[arg(long, default_value_t = 5_000)]
+    pub housekeeping_ms: u64,
+    /// How logs look [default: human]
+    #[arg(long, env = "BATON_LOG")]
+    pub log: Option<LogFormat>,
+    /// Which logs are written [default: info]
+    #[arg(long, env = "BATON_LOG_FILTER")]
+    pub log_filter: Option<String>,
+}
+
+/// `migrate`.
+#[derive(Clone, Debug, Args)]
+pub struct MigrateArguments {
+    /// Kafka to copy to: HOST:PORT of one or more brokers, comma-separated. It has none of the topics
+    #[arg(long)]
+    pub to: String,
+    /// Folder whose embedded broker is copied from; it is started for that
+    #[arg(long, env = "BATON_DATA", default_value = "baton-data")]
+    pub data: PathBuf,
+    /// A running broker to copy from instead: HOST:PORT
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Copy only topics whose names begin with this; may be repeated
+    #[arg(long)]
+    pub only: Vec<String>,
+    /// Replication factor of the topics on the target; -1 is its default
+    #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
+    pub replication: i32,
+    /// NAME=VALUE, a setting of librdkafka for the target, such as security.protocol=ssl; may be repeated
+    #[arg(long, value_parser = setting)]
+    pub set: Vec<(String, String)>,
+    /// The same for --from
+    #[arg(long, value_parser = setting)]
+    pub from_set: Vec<(String, String)>,
+    /// Write the map of offsets to this file, a JSON line for each partition
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// How logs look [default: human]
+    #[arg(long, env = "BATON_LOG")]
+    pub log: Option<LogFormat>,
+    /// Which logs are written [default: warn]
+    #[arg(long, env = "BATON_LOG_FILTER")]
+    pub log_filter: Option<String>,
 }
 
 /// Where a node answers.
@@ -112,7 +185,7 @@ pub struct SendArguments {
     #[arg(long)]
     pub key: Option<String>,
     /// Kafka: HOST:PORT of one or more brokers, comma-separated
-    #[arg(long, env = "BATON_KAFKA")]
+    #[arg(long, env = "BATON_KAFKA", default_value = "127.0.0.1:9092")]
     pub kafka: String,
 }
 
@@ -142,9 +215,12 @@ pub enum LogFormat {
 /// Settings as given; what is absent is taken from the file, or is the default. docs/configuration.md describes each.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Arguments {
-    /// Kafka: HOST:PORT of one or more brokers, comma-separated
+    /// Kafka: HOST:PORT of one or more brokers, comma-separated [default: the embedded broker is started]
     #[arg(long, env = "BATON_KAFKA")]
     pub kafka: Option<String>,
+    /// Keep everything in a folder that is removed at the end; with the embedded broker only
+    #[arg(long, conflicts_with_all = ["kafka", "data"])]
+    pub ephemeral: bool,
     /// Configuration file (TOML); flags and environment variables override it
     #[arg(long, env = "BATON_CONFIG")]
     pub config: Option<PathBuf>,
@@ -164,10 +240,19 @@ pub struct Settings {
     #[arg(long, env = "BATON_URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Directory of the local store, which can be deleted at any time [default: baton-data]
+    /// Folder of the local store, which can be deleted at any time; the embedded broker's log is in it too, which can't
+    /// [default: baton-data]
     #[arg(long, env = "BATON_DATA")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// Address of the embedded broker, which runs if no Kafka is named; port 0 takes a free one [default: 127.0.0.1:9092]
+    #[arg(long, env = "BATON_BROKER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker: Option<SocketAddr>,
+    /// Whether the embedded broker has records on the disk before it acknowledges them [default: true]
+    #[arg(long, env = "BATON_BROKER_FSYNC")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker_fsync: Option<bool>,
     /// Folder of binding files: a record on a topic starts an execution [default: none]
     #[arg(long, env = "BATON_BINDINGS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,11 +265,11 @@ pub struct Settings {
     #[arg(long, env = "BATON_NODE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// Partitions of history, completions and requests, fixed at creation [default: 32, or what there is]
+    /// Partitions of history, completions and requests, fixed at creation [default: 32, embedded 4, or what there is]
     #[arg(long, env = "BATON_PARTITIONS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<i32>,
-    /// Partitions of the topic of a new task queue [default: 8]
+    /// Partitions of the topic of a new task queue [default: 8, embedded 4]
     #[arg(long, env = "BATON_QUEUE_PARTITIONS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_partitions: Option<i32>,
@@ -253,4 +338,26 @@ pub struct Settings {
     #[arg(long, env = "BATON_OTLP_ENDPOINT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<String>,
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    let (host, port) = parts.ok_or("expected HOST:PORT")?;
+    let port = port.parse().map_err(|e| format!("the port: {e}"))?;
+    Ok((host.to_owned(), port))
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = parts.ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn user(text: &str) -> Result<User, String> {
+    let parts = text.split_once(':').filter(|(name, _)| !name.is_empty());
+    let (name, password) = parts.ok_or("expected NAME:PASSWORD")?;
+    Ok(User {
+        name: name.to_owned(),
+        password: password.to_owned(),
+    })
 }

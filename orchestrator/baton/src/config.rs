@@ -3,7 +3,9 @@
 //! Owns: reading them, refusing what is not known, and the defaults, each beside its field in [`Config::resolve`].
 
 use crate::cli::{Arguments, LogFormat, Settings};
+use crate::embedded::{self, ADDRESS_DEFAULT, Embedded};
 use crate::telemetry::export::Target;
+use baton_kafka::config::PARTITIONS_DEV;
 use clap::CommandFactory;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
@@ -19,8 +21,12 @@ use std::time::Duration;
 pub struct Config {
     /// Where HTTP is served.
     pub http: SocketAddr,
-    /// Directory of the local store.
+    /// Folder of everything on disk.
+    pub folder: PathBuf,
+    /// Directory of the local store: the folder, or beside the embedded broker's in it.
     pub data: PathBuf,
+    /// The broker to start, if no Kafka was named.
+    pub embedded: Option<Embedded>,
     /// Folder of binding files.
     pub bindings: Option<PathBuf>,
     /// How Kafka is used.
@@ -56,6 +62,10 @@ struct File {
 }
 
 const PREFIX: &str = "BATON_";
+/// Where HTTP is served if nobody says.
+pub const HTTP_DEFAULT: ([u8; 4], u16) = ([127, 0, 0, 1], 7070);
+/// The local store's folder beside the embedded broker's, and in that of `dev`.
+pub const STORE: &str = "store";
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
 impl Config {
@@ -64,43 +74,57 @@ impl Config {
     /// # Errors
     /// What is unknown, missing or out of range, and where it was said.
     pub fn load(arguments: Arguments) -> Result<Self, Error> {
-        Self::load_over(&Settings::default(), arguments)
+        Self::load_over(|_| Settings::default(), arguments)
     }
 
-    /// The same with other defaults where `base` has some.
+    /// The same with other defaults where `base` has some; it is told whether a Kafka is named.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn load_over(base: &Settings, arguments: Arguments) -> Result<Self, Error> {
-        check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+    pub fn load_over(
+        base: impl FnOnce(bool) -> Settings,
+        arguments: Arguments,
+    ) -> Result<Self, Error> {
+        Self::check_environment()?;
         let (settings, mut kafka) = match &arguments.config {
             Some(path) => with_file(path, &arguments.settings)?,
             None => (arguments.settings, HashMap::new()),
         };
         let in_file = kafka.remove("bootstrap.servers");
-        let brokers = arguments.kafka.or(in_file).ok_or_else(|| {
-            Error("which Kafka? say --kafka HOST:PORT, or BATON_KAFKA, or bootstrap.servers in [kafka] of the file".to_owned())
-        })?;
-        let settings = Figment::from(Serialized::defaults(base))
+        let brokers = arguments.kafka.or(in_file);
+        let settings: Settings = Figment::from(Serialized::defaults(base(brokers.is_some())))
             .merge(Serialized::defaults(settings))
             .extract()
             .map_err(|e| Error(e.to_string()))?;
-        Self::resolve(settings, &brokers, kafka)
+        let embedded = embedded(&settings, arguments.ephemeral, brokers.as_deref(), &kafka)?;
+        Self::resolve(settings, brokers, embedded, kafka)
+    }
+
+    /// Refuses environment variables that look like settings and are none.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check_environment() -> Result<(), Error> {
+        check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
     }
 
     /// Fills in the defaults and checks what can be checked without Kafka.
     fn resolve(
         given: Settings,
-        brokers: &str,
+        brokers: Option<String>,
+        embedded: Option<Embedded>,
         passed_on: HashMap<String, String>,
     ) -> Result<Self, Error> {
         let host = host_name();
-        let http = given
-            .http
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070)));
+        let http = given.http.unwrap_or_else(|| HTTP_DEFAULT.into());
         let node = given.node.unwrap_or_else(|| host.clone());
         let url = given.url.unwrap_or_else(|| url_of(http, &host));
-        let mut kafka = baton_kafka::Config::new(brokers, &node, &url);
+        let brokers = brokers.or_else(|| embedded.as_ref().map(|e| e.address.to_string()));
+        let mut kafka = baton_kafka::Config::new(&brokers.unwrap_or_default(), &node, &url);
+        if embedded.is_some() {
+            kafka.partitions_default = PARTITIONS_DEV;
+            kafka.queue_partitions = PARTITIONS_DEV;
+        }
         kafka.kafka = passed_on;
         kafka.partitions = given.partitions;
         let days = given.closed_kept_days.map(|days| i64::from(days) * DAY_MS);
@@ -120,9 +144,19 @@ impl Config {
         set(&mut kafka.closed_kept_ms, days);
         set(&mut kafka.names_kept_ms, days);
         kafka.check().map_err(|e| Error(e.to_string()))?;
+        let folder = match &embedded {
+            Some(embedded) if embedded.ephemeral => embedded::throw_away_folder()?,
+            _ => given.data.unwrap_or_else(|| PathBuf::from("baton-data")),
+        };
         Ok(Self {
             http,
-            data: given.data.unwrap_or_else(|| PathBuf::from("baton-data")),
+            data: if embedded.is_some() {
+                folder.join(STORE)
+            } else {
+                folder.clone()
+            },
+            folder,
+            embedded,
             bindings: given.bindings,
             kafka,
             requests_max: given
@@ -138,6 +172,38 @@ impl Config {
             }),
         })
     }
+}
+
+/// The broker to start within the program, if no Kafka was named; settings that go with the other case are refused.
+fn embedded(
+    settings: &Settings,
+    ephemeral: bool,
+    brokers: Option<&str>,
+    passed_on: &HashMap<String, String>,
+) -> Result<Option<Embedded>, Error> {
+    let refused = |what: &str, why: &str| Err(Error(format!("{what} {why}")));
+    if let Some(brokers) = brokers {
+        let why = format!(
+            "is for the embedded broker, but Kafka is named too ({brokers}): leave one of them out"
+        );
+        return match (settings.broker, settings.broker_fsync, ephemeral) {
+            (Some(_), ..) => refused("--broker", &why),
+            (_, Some(_), _) => refused("--broker-fsync", &why),
+            (.., true) => refused("--ephemeral", &why),
+            _ => Ok(None),
+        };
+    }
+    if passed_on.contains_key("security.protocol") {
+        return refused(
+            "[kafka] security.protocol",
+            "is for a Kafka: name one by --kafka HOST:PORT, or bootstrap.servers in [kafka]",
+        );
+    }
+    Ok(Some(Embedded {
+        address: settings.broker.unwrap_or_else(|| ADDRESS_DEFAULT.into()),
+        fsync: settings.broker_fsync.unwrap_or(true),
+        ephemeral,
+    }))
 }
 
 fn set<T>(field: &mut T, given: Option<T>) {
@@ -290,13 +356,44 @@ mod tests {
     }
 
     #[test]
-    fn defaults_need_nothing_but_kafka() {
+    fn defaults_on_a_kafka() {
         let config = parsed(&["--kafka", "localhost:9092"]).unwrap();
         assert_eq!(config.http.to_string(), "127.0.0.1:7070");
         assert_eq!(&*config.kafka.url, "http://127.0.0.1:7070");
         assert_eq!(config.kafka.prefix, "baton.");
-        let error = parsed(&[]).unwrap_err().to_string();
-        assert!(error.contains("--kafka HOST:PORT"), "{error}");
+        assert_eq!(config.data, PathBuf::from("baton-data"));
+        assert_eq!(
+            (config.embedded, config.kafka.queue_partitions),
+            (None, baton_kafka::config::QUEUE_PARTITIONS_CLUSTER)
+        );
+    }
+
+    #[test]
+    fn without_a_kafka_the_embedded_broker_is_used() {
+        let config = parsed(&[]).unwrap();
+        assert_eq!(&*config.kafka.brokers, "127.0.0.1:9092");
+        assert_eq!(config.data, PathBuf::from("baton-data/store"));
+        assert_eq!(
+            (
+                config.kafka.partitions_default,
+                config.kafka.queue_partitions
+            ),
+            (4, 4)
+        );
+        let embedded = config.embedded.unwrap();
+        assert!(embedded.fsync && !embedded.ephemeral);
+        let other = parsed(&["--broker", "127.0.0.1:9000", "--broker-fsync", "false"]).unwrap();
+        assert_eq!(&*other.kafka.brokers, "127.0.0.1:9000");
+        assert!(!other.embedded.unwrap().fsync);
+        for both in [
+            &["--broker", "127.0.0.1:9000"][..],
+            &["--broker-fsync", "false"],
+            &["--ephemeral"],
+        ] {
+            let error = parsed(&[&["--kafka", "b:1"], both].concat());
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(both[0]), "{error}");
+        }
     }
 
     #[test]

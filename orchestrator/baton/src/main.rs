@@ -4,15 +4,17 @@
 //! any rule of its own.
 //!
 //! Reading path: `cli`, `config`, `serve` (what is started in which order, and ended in which), `node` (what the API
-//! sees of the engine), `bindings`, `dev`, `telemetry`; `client` has the commands that only ask a node.
+//! sees of the engine), `embedded`, `migrate`, `bindings`, `dev`, `telemetry`; `client` has the commands that only ask a node.
 
 mod bindings;
 mod cli;
 mod client;
 mod config;
 mod dev;
+mod embedded;
 mod figures;
 mod lines;
+mod migrate;
 mod node;
 mod process;
 mod serve;
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => {
             dev::configure(*arguments).and_then(|(config, dev)| node(config, Some(dev)))
         }
+        Command::Migrate(arguments) => migrate::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Broker(arguments) => embedded::alone(arguments).map(|()| ExitCode::SUCCESS),
         Command::Start(arguments) => client::start(arguments),
         Command::Watch(arguments) => client::watch(arguments),
         Command::History(arguments) => client::history(arguments),

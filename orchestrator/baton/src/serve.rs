@@ -1,13 +1,15 @@
 //! `baton serve`: what is started in which order, and ended in which.
 //!
 //! ```text
-//! start: store -> HTTP (alive, not ready) -> engine (waits for Kafka) -> HTTP (everything)
+//! start: embedded broker, if no Kafka is named -> store -> HTTP (alive, not ready) -> engine (waits for Kafka) -> HTTP (everything)
 //! end:   not ready -> HTTP answers what it has -> engine drains and stops -> store closes
+//!        -> embedded broker
 //! ```
 
 use crate::bindings;
 use crate::config::{Config, Error};
 use crate::dev::Dev;
+use crate::embedded::Running;
 use crate::node::Node;
 use crate::telemetry;
 use crate::telemetry::recorder::Recorder;
@@ -39,8 +41,9 @@ const LAST_SPANS_END: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// Why it could not start, or did not end in order.
-pub fn run(config: Config, dev: Option<Dev>) -> Result<(), Error> {
+pub fn run(mut config: Config, dev: Option<Dev>) -> Result<(), Error> {
     telemetry::log_panics();
+    let broker = Running::start(&mut config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("baton-http")
@@ -50,6 +53,9 @@ pub fn run(config: Config, dev: Option<Dev>) -> Result<(), Error> {
     let result = runtime.block_on(serve(config, dev));
     // What still blocks (a query, a broker that does not answer) must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    if let Some(broker) = broker {
+        broker.stop();
+    }
     result
 }
 

@@ -31,6 +31,10 @@ impl ConsumerContext for Logged {}
 
 /// A line that librdkafka wrote. Its "info" lines (reconnects and the like) are for debugging.
 pub fn log(role: &str, level: RDKafkaLogLevel, facility: &str, message: &str) {
+    // It is one of producers too, whatever the warning says: they ask for topics by it (rd_kafka_metadata).
+    if facility == "CONFWARN" && message.contains("allow.auto.create.topics") {
+        return;
+    }
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert

@@ -56,6 +56,10 @@ const FIXED: &[(&str, &str)] = &[
         "owners must learn when they have read all there is (rule R11)",
     ),
     (
+        "allow.auto.create.topics",
+        "topics are made by the node, with the settings that safety rests on",
+    ),
+    (
         "partition.assignment.strategy",
         "all nodes must agree on it",
     ),
@@ -224,6 +228,8 @@ impl Config {
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", format!("baton-{}-{role}", self.node))
             .set("socket.nagle.disable", "true")
+            // A question about a topic must not make it, with whatever settings the broker has for that.
+            .set("allow.auto.create.topics", "false")
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "60000");

@@ -33,6 +33,7 @@ mod mailbox;
 pub mod measures;
 mod membership;
 pub mod metrics;
+pub mod migrate;
 mod nodes;
 mod perform;
 mod producer;

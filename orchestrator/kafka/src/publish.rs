@@ -20,7 +20,9 @@ pub fn publish(
     key: Option<&str>,
     value: &[u8],
 ) -> Result<(i32, i64), KafkaError> {
-    let settings = config.producer("publish", TIMEOUT_MS);
+    let mut settings = config.producer("publish", TIMEOUT_MS);
+    // Whoever sends by hand may make a topic, if the broker makes any.
+    settings.set("allow.auto.create.topics", "true");
     let producer: FutureProducer<Logged> =
         FutureProducer::from_config_and_context(&settings, Logged("publish"))?;
     let mut record: FutureRecord<'_, str, [u8]> = FutureRecord::to(topic).payload(value);

@@ -1,7 +1,8 @@
 //! `baton dev`: a node for one machine, with the example workflows and every change of state on the screen.
 //!
 //! Owns: the defaults of such a node, its folder, what it prints, and the process of the example workers. Everything else
-//! is what `serve` runs: the same engine on the same Kafka. Ended and started again, it goes on where it was.
+//! is what `serve` runs: the same engine on the same Kafka, which is the embedded broker unless one is named. Ended and
+//! started again, it goes on where it was.
 
 #[cfg(feature = "demo")]
 mod demo;
@@ -10,7 +11,8 @@ mod screen;
 pub mod worker;
 
 use crate::cli::{DevArguments, Settings};
-use crate::config::{Config, Error};
+use crate::config::{Config, Error, HTTP_DEFAULT, STORE};
+use crate::embedded::{ADDRESS_DEFAULT, free};
 use baton_api::App;
 use baton_engine::ViewWriter;
 use baton_kafka::RuntimeHandle;
@@ -19,8 +21,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// The folder if no other is given: everything that `dev` keeps on disk.
-const FOLDER: &str = "baton-dev";
+/// The folder on a Kafka if no other is given: everything that `dev` keeps on disk. With the embedded broker it is that
+/// of `serve`, so that either goes on where the other was.
+const FOLDER_ON_KAFKA: &str = "baton-dev";
 /// The screen is for changes of state; logs only say what is wrong.
 const LOG_FILTER: &str = "warn,baton_kafka=error,lsm_tree=error,fjall=error";
 /// How often somebody asks whether the node is ready.
@@ -30,7 +33,15 @@ const READY_LOOK: Duration = Duration::from_secs(1);
 pub struct Dev {
     folder: PathBuf,
     has_demo: bool,
+    moved: Moved,
     begun: Instant,
+}
+
+/// Which default ports were taken, so that others are used.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    http: bool,
+    broker: bool,
 }
 
 /// The configuration of such a node, and what it adds.
@@ -39,22 +50,28 @@ pub struct Dev {
 /// As [`Config::load`]; the folder can't be made.
 pub fn configure(given: DevArguments) -> Result<(Config, Dev), Error> {
     let begun = Instant::now();
-    let base = Settings {
-        data: Some(FOLDER.into()),
+    let (http, other_http) = free(HTTP_DEFAULT.into());
+    let (broker, other_broker) = free(ADDRESS_DEFAULT.into());
+    let base = |has_kafka: bool| Settings {
         queue_partitions: Some(PARTITIONS_DEV),
         log_filter: Some(LOG_FILTER.to_owned()),
+        http: other_http.then_some(http),
+        broker: (other_broker && !has_kafka).then_some(broker),
+        data: has_kafka.then(|| FOLDER_ON_KAFKA.into()),
         ..Settings::default()
     };
-    if given.arguments.kafka.is_none() && given.arguments.config.is_none() {
-        // Here the embedded broker will begin; until then one has to be named.
-        return Err(Error(
-            "which Kafka? say --kafka HOST:PORT, or BATON_KAFKA".to_owned(),
-        ));
-    }
-    let mut config = Config::load_over(&base, given.arguments)?;
+    let mut config = Config::load_over(base, given.arguments)?;
     config.kafka.partitions_default = PARTITIONS_DEV;
-    let folder = config.data.clone();
-    config.data = folder.join("store");
+    let folder = config.folder.clone();
+    config.data = folder.join(STORE);
+    let moved = Moved {
+        http: other_http && config.http == http,
+        broker: other_broker
+            && config
+                .embedded
+                .as_ref()
+                .is_some_and(|e| e.address == broker),
+    };
     let has_demo = cfg!(feature = "demo") && !given.no_demo;
     let bindings = folder.join("bindings");
     make(&bindings)?;
@@ -66,6 +83,7 @@ pub fn configure(given: DevArguments) -> Result<(Config, Dev), Error> {
     let dev = Dev {
         folder,
         has_demo,
+        moved,
         begun,
     };
     Ok((config, dev))
@@ -107,7 +125,7 @@ impl Dev {
         }
         #[cfg(not(feature = "demo"))]
         let _ = app;
-        screen::banner(config, &self.folder, self.has_demo, self.begun.elapsed());
+        screen::banner(config, self, self.begun.elapsed());
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 //! Owns: the way from effective records to the screen. The engine's thread gives a batch away and goes on; a screen that
 //! is too slow misses lines, and says how many.
 
-use crate::config::{Config, Error};
+use super::{Dev, Moved};
+use crate::config::{Config, Error, HTTP_DEFAULT};
+use crate::embedded::ADDRESS_DEFAULT;
 use crate::lines;
 use baton_api::shown_events;
 use baton_engine::ViewWriter;
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::Value;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -104,32 +106,73 @@ fn time_of(event: &Value) -> String {
 }
 
 /// Where to look, and what to try.
-pub fn banner(config: &Config, folder: &Path, has_demo: bool, took: Duration) {
+pub fn banner(config: &Config, dev: &Dev, took: Duration) {
+    let (folder, brokers) = (dev.folder.display(), &config.kafka.brokers);
+    let url = format!("http://{}", config.http);
+    println!(
+        "\nBaton is ready after {:.1} s.\n{}\n  API        {url}  (AWS: endpoint URL; REST: {url}/v1/executions)\n  Kafka      {brokers}{}\n  bindings   {folder}/bindings  (a file there starts workflows from a topic)",
+        took.as_secs_f64(),
+        moved(config, dev.moved),
+        embedded(config),
+    );
+    if dev.has_demo {
+        println!("  results    {folder}/users.db, {folder}/mail, {folder}/buckets");
+    }
+    println!(
+        "\nTry:\n\n{}\nEvery change of state is a line from here on; Ctrl-C ends.\n",
+        to_try(config, dev, &url)
+    );
+}
+
+/// A line for each port that is not the default one, because that was taken.
+fn moved(config: &Config, moved: Moved) -> String {
+    let mut text = String::new();
+    if moved.http {
+        let (taken, used) = (SocketAddr::from(HTTP_DEFAULT), config.http.port());
+        text.push_str(&format!("\n  {taken} is taken: HTTP is on port {used}.\n"));
+    }
+    if moved.broker {
+        let (taken, used) = (SocketAddr::from(ADDRESS_DEFAULT), &config.kafka.brokers);
+        text.push_str(&format!(
+            "\n  {taken} is taken: the embedded broker is on {used}. If a Kafka listens there, --kafka {taken} uses it.\n"
+        ));
+    }
+    text
+}
+
+/// What the broker is, if it is ours.
+fn embedded(config: &Config) -> String {
+    let Some(embedded) = &config.embedded else {
+        return String::new();
+    };
+    let folder = config.folder.display();
+    if embedded.ephemeral {
+        format!("  (the embedded broker; {folder} is removed at the end)")
+    } else {
+        format!("  (the embedded broker, in {folder}/broker; any Kafka client can connect)")
+    }
+}
+
+/// Commands, one a line.
+fn to_try(config: &Config, dev: &Dev, url: &str) -> String {
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "baton".to_owned());
-    let (folder, brokers) = (folder.display(), &config.kafka.brokers);
-    let url = format!("http://{}", config.http);
-    let endpoint = if config.http.port() == 7070 {
+    let (folder, brokers) = (dev.folder.display(), &config.kafka.brokers);
+    let endpoint = if config.http == SocketAddr::from(HTTP_DEFAULT) {
         String::new()
     } else {
         format!(" --endpoint {url}")
     };
-    let mut text = format!(
-        "\nBaton is ready after {:.1} s.\n\n  API        {url}  (AWS: endpoint URL; REST: {url}/v1/executions)\n  Kafka      {brokers}\n  bindings   {folder}/bindings  (a file there starts workflows from a topic)\n",
-        took.as_secs_f64()
-    );
-    if has_demo {
-        text.push_str(&format!(
-            "  results    {folder}/users.db, {folder}/mail, {folder}/buckets\n\nTry:\n\n  \
-             {program} send demo.users '{{\"user\": {{\"id\": \"bob\", \"name\": \"Bob\", \"email\": \"bob@example.com\"}}}}' --kafka {brokers}\n  \
+    if dev.has_demo {
+        format!(
+            "  {program} send demo.users '{{\"user\": {{\"id\": \"bob\", \"name\": \"Bob\", \"email\": \"bob@example.com\"}}}}' --kafka {brokers}\n  \
              cp {folder}/audit.json {folder}/bindings/     # a second reaction to the same event, by one file\n  \
              {program} watch sign-up:demo.users-0-1{endpoint}\n"
-        ));
+        )
     } else {
-        text.push_str(&format!(
-            "\nTry:\n\n  curl {url}/readyz\n  {program} list{endpoint}\n  {program} start MACHINE --watch{endpoint}\n"
-        ));
+        format!(
+            "  curl {url}/readyz\n  {program} list{endpoint}\n  {program} start MACHINE --watch{endpoint}\n"
+        )
     }
-    println!("{text}\nEvery change of state is a line from here on; Ctrl-C ends.\n");
 }
