@@ -19,6 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench
+from common import resident_mb
+
 from support.broker import Broker
 from support.kafka import Kafka
 from support.paths import RELEASE
@@ -78,7 +80,7 @@ def alone(broker, counts):
     try:
         broker.wait_ready()
         pid = broker.process.child.pid
-        measured = {"start_ms": round(start_ms, 1), "rss_idle_mb": bench.resident_mb(pid)}
+        measured = {"start_ms": round(start_ms, 1), "rss_idle_mb": resident_mb(pid)}
         broker.create_topic("many", PARTITIONS)
         broker.create_topic("warm", PARTITIONS)
         broker.create_topic("one")
@@ -95,7 +97,7 @@ def alone(broker, counts):
             "consume_per_s": round(consumed["records_per_s"]),
             "around_p50_ms": round(around["p50_ms"], 3),
             "around_p99_ms": round(around["p99_ms"], 3),
-            "rss_mb": bench.resident_mb(pid),
+            "rss_mb": resident_mb(pid),
         }
     finally:
         broker.kill()
