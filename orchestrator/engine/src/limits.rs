@@ -14,6 +14,18 @@ pub const QUEUE_OUTBOX_MAX: usize = 10_000;
 pub const TASK_TIMES_MAX: usize = 10_000;
 /// Most texts (machines, roles, queues) that a fold lets executions share.
 pub const SHARED_TEXTS_MAX: usize = 4_096;
+/// How many executions of a partition must have started or gone on before the records of one that has not are packed.
+pub const COOLING_MAX: usize = 2_000;
+/// Most executions whose records are packed in one tick of a partition that has nothing else to do.
+pub const PACKED_PER_TICK_MAX: usize = 1_000;
+/// Most of them packed for one record that is appended or folded.
+pub const PACKED_PER_RECORD_MAX: usize = 2;
+/// Records of an execution that together are larger than this, bytes, are not packed.
+pub const PACKED_BYTES_MAX: usize = 1024 * 1024;
+/// Most machines whose executions' records are packed with a dictionary.
+pub const DICTIONARIES_MAX: usize = 256;
+/// Largest dictionary, bytes.
+pub const DICTIONARY_BYTES_MAX: usize = 16 * 1024;
 /// A mark is written at the latest after this many effective records.
 pub const MARK_EVERY_RECORDS: u64 = 2_000;
 /// A mark is written at the latest this long after an effect was acknowledged, milliseconds.

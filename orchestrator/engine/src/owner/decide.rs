@@ -7,9 +7,11 @@ use super::Owner;
 use super::fold::{close_if_done, keeps, pending_effect};
 use super::memory::Then;
 use super::outbox::Effects;
+use super::records::Records;
 use super::state::{Slot, start_hash, started_by, to_bytes};
 use crate::call::{CallError, CallId, Reply};
 use crate::definitions::Definition;
+use crate::limits::{COOLING_MAX, PACKED_PER_RECORD_MAX};
 use crate::ports::Action;
 use crate::views::{Change, Opened};
 use baton_machine::{Effect, Execution, Start, Stimulus};
@@ -63,7 +65,8 @@ impl Owner {
             execution,
             start_ms: now_ms,
             start_hash,
-            records: Vec::new(),
+            records: Records::default(),
+            cools: false,
             due_ms: None,
             restated: self.memory.epoch,
             ignored: 0,
@@ -144,9 +147,6 @@ impl Owner {
             .executions
             .get_mut(arn)
             .expect("the execution was just stepped");
-        if is_kept {
-            slot.keep(json.clone());
-        }
         let start_ms = slot.start_ms;
         let execution = &slot.execution;
         let effects: Effects = effects
@@ -155,6 +155,11 @@ impl Owner {
             .collect();
         self.rearm(arn);
         let closed = close_if_done(&mut self.memory.state, arn, now_ms);
+        if is_kept && closed.is_none() {
+            self.memory.state.keep(arn, json.clone());
+            let state = &mut self.memory.state;
+            state.cool(COOLING_MAX, PACKED_PER_RECORD_MAX);
+        }
         let step = Change::Step {
             execution: arn.clone(),
             start_ms,
@@ -211,7 +216,12 @@ impl Owner {
             .executions
             .get_mut(arn)
             .expect("the execution was just stepped");
-        slot.execution = replay(&slot.execution, arn, &slot.records, self.settings.machine);
+        slot.execution = replay(
+            &slot.execution,
+            arn,
+            &slot.records.all(),
+            self.settings.machine,
+        );
         let failure = Failure {
             error: Some("States.DataLimitExceeded".into()),
             cause: Some(why.to_string().into()),

@@ -6,10 +6,11 @@
 
 use super::outbound::outbound_of;
 use super::outbox::{Effects, PendingEffect};
+use super::records::Records;
 use super::state::{Name, Names, Slot, State, start_hash};
 use super::texts::Texts;
 use crate::definitions::Definitions;
-use crate::limits::IGNORED_KEPT_MAX;
+use crate::limits::{COOLING_MAX, IGNORED_KEPT_MAX, PACKED_PER_RECORD_MAX};
 use crate::ports::{Outbound, Settings};
 use crate::views::{Applied, Change, Checkpoint, ClosedAs, Opened};
 use baton_machine::{Effect, Execution};
@@ -229,6 +230,7 @@ impl Fold {
             }
         };
         self.since_base += 1;
+        self.state.cool(COOLING_MAX, PACKED_PER_RECORD_MAX);
         Ok(Some(Applied {
             partition,
             offset,
@@ -358,9 +360,11 @@ impl Fold {
         if !keeps(slot, events) {
             return Ok(Change::None);
         }
-        slot.keep(json.clone());
         let start_ms = slot.start_ms;
         let closed = close_if_done(&mut self.state, &arn, now_ms);
+        if closed.is_none() {
+            self.state.keep(&arn, json.clone());
+        }
         Ok(Change::Step {
             execution: arn,
             start_ms,
@@ -394,7 +398,8 @@ impl Fold {
             execution,
             start_ms,
             start_hash,
-            records: Vec::new(),
+            records: Records::default(),
+            cools: false,
             due_ms: None,
             restated,
             ignored: 0,

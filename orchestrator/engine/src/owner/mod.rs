@@ -29,6 +29,7 @@ mod inputs;
 mod memory;
 mod outbound;
 mod outbox;
+mod records;
 mod refold;
 mod restate;
 mod state;

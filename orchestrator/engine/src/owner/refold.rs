@@ -80,7 +80,7 @@ impl Fold {
         for step in &mut steps {
             self.texts.share(&mut step.events);
         }
-        let (mut slot, opened) = self.replay(&execution, claim, &steps, &context)?;
+        let (slot, opened) = self.replay(&execution, claim, &steps, &context)?;
         let commands = slot
             .execution
             .open_commands()
@@ -105,10 +105,10 @@ impl Fold {
             state: whole,
         };
         let json = to_bytes(&record);
-        slot.keep(json.clone());
         let start_ms = slot.start_ms;
         let executions = &mut self.state.executions;
         executions.insert(execution.clone(), Box::new(slot));
+        self.state.keep(&execution, json.clone());
         Ok(Change::Restated {
             execution,
             start_ms,

@@ -11,7 +11,7 @@ use super::decide::steps_of;
 use super::memory::Then;
 use super::outbox::Effects;
 use super::state::to_bytes;
-use crate::limits::{RESTATE_BATCH, RESTATE_NAMES_PER_RECORD};
+use crate::limits::{COOLING_MAX, PACKED_PER_RECORD_MAX, RESTATE_BATCH, RESTATE_NAMES_PER_RECORD};
 use crate::ports::{Action, Appended};
 use crate::views::{Applied, Change};
 use baton_schemas::history::{Closed, HistoryRecord, Restated, Step};
@@ -156,9 +156,8 @@ impl Owner {
             return;
         }
         slot.restated = claim;
-        let records = std::mem::take(&mut slot.records);
+        let records = std::mem::take(&mut slot.records).all();
         let mut parts = self.parts_of(&records).peekable();
-        let mut written = Vec::new();
         let mut part = 0;
         while let Some(transitions) = parts.next() {
             let more = parts.peek().is_some();
@@ -168,12 +167,12 @@ impl Owner {
                 part,
                 more,
             };
-            written.push(self.append_restated(state, Then::Nothing, out));
+            let json = self.append_restated(state, Then::Nothing, out);
+            self.memory.state.keep(arn, json);
             part += 1;
         }
-        if let Some(slot) = self.memory.state.executions.get_mut(arn) {
-            slot.records = written;
-        }
+        let state = &mut self.memory.state;
+        state.cool(COOLING_MAX, PACKED_PER_RECORD_MAX);
     }
 
     /// The steps in an execution's records, in parts that each fit a history record (R9).
