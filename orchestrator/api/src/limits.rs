@@ -72,3 +72,7 @@ pub const TAG_VALUE_LENGTH_MAX: usize = 256;
 pub const ACTIVITY_WAIT: Duration = Duration::from_secs(50);
 /// Longest run of a synchronous execution (AWS: 5 minutes for EXPRESS).
 pub const SYNC_EXECUTION_MAX: Duration = Duration::from_secs(300);
+/// How often the task queues are surveyed for metrics and rates.
+pub const SURVEY_EVERY: Duration = Duration::from_secs(15);
+/// How old a survey may be that answers a query.
+pub const SURVEY_FRESH: Duration = Duration::from_secs(2);

@@ -46,6 +46,7 @@ pub fn execution(case: &Case, outcome: &Outcome) -> Verdict {
         cause,
         bag,
         order,
+        ..Verdict::default()
     }
 }
 

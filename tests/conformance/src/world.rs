@@ -150,6 +150,19 @@ impl World {
         self.commands.pop_front()
     }
 
+    /// Takes the commands of the queues that are wanted, in their order.
+    pub fn take_commands_of(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, Command)> {
+        let commands = std::mem::take(&mut self.commands);
+        let (taken, left): (Vec<_>, _) = commands.into_iter().partition(|(queue, _)| wanted(queue));
+        self.commands = VecDeque::from(left);
+        taken
+    }
+
+    /// Lets time pass without looking what is due.
+    pub fn pass_ms(&mut self, ms: i64) {
+        self.now_ms += ms;
+    }
+
     /// An execution, if it was started.
     #[must_use]
     pub fn seen(&self, execution: &str) -> Option<&Seen> {

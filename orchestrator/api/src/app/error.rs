@@ -90,6 +90,14 @@ codes! {
     ExecutionNotRedrivable = 409,
     /// Somebody else changed the same thing again and again at the same time.
     ConflictException = 409,
+    /// No signature and no key, where one is asked for.
+    MissingAuthenticationTokenException = 401,
+    /// A key that this server does not have, or a wrong secret.
+    UnrecognizedClientException = 401,
+    /// The signature is not that of the request, or is too old.
+    InvalidSignatureException = 403,
+    /// The header that holds the signature lacks something.
+    IncompleteSignatureException = 400,
     /// A bound is reached: try again later.
     ThrottlingException = 429,
     /// The request body is too large.

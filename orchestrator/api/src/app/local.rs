@@ -4,7 +4,7 @@
 
 use super::error::{ApiError, ErrorCode};
 use super::remote::{Answer, Request, Result, TaskOutcome};
-use super::{App, blocking, in_time, list, wait};
+use super::{App, blocking, in_time, list, wait, waiting};
 use baton_engine::call::{Call, Reply, StartCall};
 use baton_engine::{Definition, Definitions};
 use baton_schemas::history::Failure;
@@ -55,6 +55,13 @@ pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
         Request::Describe { execution } => {
             let view = wait::closed(app, execution, 0).await?;
             Ok(Answer::Execution(Box::new(view)))
+        }
+        Request::Waiting { execution } => {
+            let (views, arn) = (app.parts.views.clone(), execution.clone());
+            let found = blocking(move || waiting::found(&*views, &arn)).await?;
+            found
+                .map(Answer::Waiting)
+                .ok_or_else(|| ApiError::no_execution(execution))
         }
         Request::Outcome { execution, wait_ms } => {
             let view = wait::closed(app, execution, *wait_ms).await?;

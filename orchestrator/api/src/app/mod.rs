@@ -25,8 +25,11 @@ pub mod validate;
 pub mod variables;
 pub mod versions;
 pub mod wait;
+pub mod waiting;
+pub mod workers;
 pub mod write;
 
+use crate::auth::AccessKeys;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::ports::{Cluster, Queues};
@@ -70,6 +73,8 @@ pub struct Settings {
     pub url: Arc<str>,
     /// Most requests at a time; see [`limits::REQUESTS_MAX`].
     pub requests_max: usize,
+    /// Keys that callers must show; nothing is asked for if there are none.
+    pub access_keys: AccessKeys,
 }
 
 /// The operations and what they share.
@@ -80,6 +85,7 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) admission: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) surveys: workers::Surveys,
     draining: watch::Sender<bool>,
 }
 
@@ -100,6 +106,7 @@ impl App {
             client,
             metrics: Metrics::default(),
             streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)),
+            surveys: workers::Surveys::default(),
             draining: watch::Sender::new(false),
         })
     }

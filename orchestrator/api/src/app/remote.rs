@@ -7,6 +7,7 @@
 use super::error::{ApiError, ErrorCode};
 use super::history::{HistoryPage, HistoryQuery};
 use super::list::{ListAnswer, ListRequest};
+use super::waiting::Waiting;
 use super::{App, executions::ExecutionView, local};
 use crate::limits;
 use baton_schemas::Payload;
@@ -60,6 +61,11 @@ pub enum Request {
         /// How long the answer may wait, milliseconds.
         wait_ms: u64,
     },
+    /// What it waits for.
+    Waiting {
+        /// ARN.
+        execution: Arc<str>,
+    },
     /// A page of its history.
     History(HistoryQuery),
     /// The same, when there is a wanted event or the time is over.
@@ -97,6 +103,8 @@ pub enum Answer {
     Completed,
     /// The execution.
     Execution(Box<ExecutionView>),
+    /// What it waits for.
+    Waiting(Vec<Waiting>),
     /// The page.
     History(HistoryPage),
     /// The page.
@@ -114,6 +122,7 @@ impl Request {
             | Self::Stop { execution, .. }
             | Self::Complete { execution, .. }
             | Self::Describe { execution }
+            | Self::Waiting { execution }
             | Self::Outcome { execution, .. } => Some(execution),
             Self::History(query) | Self::Events { query, .. } => Some(&query.execution),
             Self::List(_) => None,
@@ -187,7 +196,12 @@ impl App {
             };
             ApiError::new(code, format!("node {url} did not answer: {error}"))
         };
-        let answer = self.client.post(&to).json(request).send().await;
+        let mut call = self.client.post(&to).json(request);
+        // All nodes have the same keys.
+        if let Some((id, secret)) = self.settings.access_keys.first() {
+            call = call.basic_auth(id, Some(secret));
+        }
+        let answer = call.send().await;
         let answer = answer.map_err(lost)?;
         if !answer.status().is_success() && answer.headers().get(ERROR_HEADER).is_none() {
             let message = format!("node {url} answered {}", answer.status());

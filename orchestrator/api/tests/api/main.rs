@@ -4,6 +4,7 @@
 
 mod activities;
 mod aws;
+mod document;
 mod errors;
 mod nodes;
 mod rest;

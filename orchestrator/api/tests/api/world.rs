@@ -1,6 +1,6 @@
 //! A node whose owners, views, registry and cluster are fakes, served on a loopback port.
 
-use baton_api::{App, Cluster, Parts, Queues, Settings, TakeAnswer, Taken, Watches};
+use baton_api::{AccessKeys, App, Cluster, Parts, Queues, Settings, TakeAnswer, Taken, Watches};
 use baton_engine::call::{Call, CallError, Reply};
 use baton_engine::registry::{Folded, Registry, RegistryError, RegistryWriter};
 use baton_engine::views::{ListPage, ListQuery, Summary};
@@ -274,6 +274,7 @@ impl World {
             account: "000000000000".into(),
             url: url.as_str().into(),
             requests_max,
+            access_keys: AccessKeys::default(),
         };
         let app = Arc::new(App::new(parts, settings).unwrap());
         let router = baton_api::router(app.clone());
