@@ -44,7 +44,6 @@ mod rejects;
 mod report;
 mod runtime;
 mod status;
-pub mod survey;
 pub mod topics;
 
 pub use config::Config;

@@ -1,7 +1,6 @@
 //! What is known not to pass: the ratchet.
 //!
-//! Owns: the files `known-gaps...`, one for each suite. A line `reason:` opens a group; each line below it names levels, or
-//! steps (`s1` is the first), and a case:
+//! Owns: the files `known-gaps...`, one for each suite. A line `reason:` opens a group; each line below it names levels and a case:
 //!
 //! ```text
 //! # comment
@@ -70,7 +69,7 @@ impl Gaps {
         let listed = self.cases.get(id).map_or(&none, |gap| &gap.levels);
         let new: Vec<&str> = failed
             .iter()
-            .map(String::as_str)
+            .copied()
             .filter(|level| !listed.contains(*level))
             .collect();
         if !new.is_empty() {
@@ -79,8 +78,8 @@ impl Gaps {
         }
         let gone: Vec<&str> = listed
             .iter()
-            .filter(|level| !failed.contains(level))
             .map(String::as_str)
+            .filter(|level| !failed.contains(level))
             .collect();
         if gone.is_empty() {
             return None;
@@ -117,7 +116,7 @@ pub fn without_passes(text: &str, verdicts: &BTreeMap<String, Verdict>) -> Strin
         let failed = verdict.failed();
         let left: Vec<&str> = levels
             .split(',')
-            .filter(|level| failed.iter().any(|other| other == level))
+            .filter(|level| failed.contains(level))
             .collect();
         if !left.is_empty() {
             kept.push_str(&line.replacen(levels, &left.join(","), 1));
