@@ -1,4 +1,5 @@
-"""Installs what the tests need, once, into .cache/: a Python environment, Kafka's jars, kafkajs, cargo-deny.
+"""Installs what the tests need, once, into .cache/: Python environments, Kafka's jars, kafkajs, AWS's
+clients, cargo-deny.
 
 Owns: the list of system packages and how each missing one is named to the user. Stdlib only. It never touches the
 system unless it runs as root on a machine with apt-get; otherwise it says what to install.
@@ -12,7 +13,8 @@ import subprocess
 import sys
 
 from support.paths import (
-    CACHE, KAFKA_LIBS, KAFKA_POM, KAFKA_TOOLS_LIBS, KAFKA_TOOLS_POM, KAFKAJS, KAFKAJS_PACKAGE, REQUIREMENTS, VENV, VENV_PYTHON,
+    CACHE, CLIENT_TOOLS, CLIENT_TOOLS_REQUIREMENTS, KAFKA_LIBS, KAFKA_POM, KAFKA_TOOLS_LIBS, KAFKA_TOOLS_POM, KAFKAJS,
+    KAFKAJS_PACKAGE, REQUIREMENTS, SDK_JS, SDK_JS_PACKAGE, VENV, VENV_PYTHON,
 )
 
 # command -> Debian package that has it.
@@ -58,18 +60,43 @@ def kafka_tools():
 def kafkajs():
     """Node's Kafka client with codecs for it."""
     _system_packages(FOR_KAFKAJS)
-    stamp = KAFKAJS / "stamp"
-    if _stamped(stamp, KAFKAJS_PACKAGE):
+    _npm(KAFKAJS, KAFKAJS_PACKAGE, "kafkajs")
+
+
+def sdk_js():
+    """AWS's SDK for JavaScript."""
+    _system_packages(FOR_KAFKAJS)
+    _npm(SDK_JS, SDK_JS_PACKAGE, "AWS's SDK for JavaScript")
+
+
+def client_tools():
+    """The AWS CLI and schemathesis, in an environment of their own: the CLI wants a botocore of its own."""
+    stamp = CLIENT_TOOLS / "stamp"
+    if _stamped(stamp, CLIENT_TOOLS_REQUIREMENTS):
         return
-    shutil.rmtree(KAFKAJS, ignore_errors=True)
-    KAFKAJS.mkdir(parents=True)
-    shutil.copy(KAFKAJS_PACKAGE, KAFKAJS)
+    shutil.rmtree(CLIENT_TOOLS, ignore_errors=True)
+    _must([sys.executable, "-m", "venv", str(CLIENT_TOOLS)], "python3 could not make a virtual environment")
+    _must(
+        [str(CLIENT_TOOLS / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r",
+         str(CLIENT_TOOLS_REQUIREMENTS)],
+        "pip could not install tests/clients/requirements.txt: check the network, or your package index settings",
+    )
+    _stamp(stamp, CLIENT_TOOLS_REQUIREMENTS)
+
+
+def _npm(folder, package, what):
+    stamp = folder / "stamp"
+    if _stamped(stamp, package):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(package, folder)
     # Nothing of it needs a script at its installation; none is run.
     _must(
-        ["npm", "install", "--prefix", str(KAFKAJS), "--ignore-scripts", "--no-audit", "--no-fund"],
-        "npm could not install kafkajs: check the network, or your npm registry settings",
+        ["npm", "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"],
+        f"npm could not install {what}: check the network, or your npm registry settings",
     )
-    _stamp(stamp, KAFKAJS_PACKAGE)
+    _stamp(stamp, package)
 
 
 def kcat():

@@ -50,9 +50,9 @@ fn readiness(reasons: &[String]) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let text = app
-        .metrics
-        .render(app.not_ready().is_empty(), app.parts.cluster.figures());
+    let mut figures = app.parts.cluster.figures();
+    figures.extend(app.surveys.figures());
+    let text = app.metrics.render(app.not_ready().is_empty(), figures);
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

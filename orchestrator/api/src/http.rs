@@ -1,13 +1,15 @@
-//! What every request goes through: admission, request id, trace context, span, metrics.
+//! What every request goes through: admission, request id, trace context, span, who calls,
+//! metrics.
 //!
 //! Owns: the order of these, and reading bodies within their bound.
 
 use crate::app::App;
 use crate::app::error::{ApiError, ErrorCode};
+use crate::auth::{self, sigv4};
 use crate::{aws, ids, limits, rest};
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::sync::Arc;
@@ -53,19 +55,25 @@ pub async fn admit(State(app): State<Arc<App>>, mut request: Request, next: Next
         }
     };
     let caller = caller(request.headers());
+    let credential = credential(request.headers());
     let span = tracing::info_span!(
         "http.request",
         http.request_id = %caller.request_id,
         http.method = %request.method(),
         http.path = %request.uri().path(),
         trace.parent = %caller.traceparent,
+        aws.access_key_id = credential.as_ref().map(|(key, _)| key),
+        aws.region = credential.as_ref().map(|(_, region)| region),
         execution.arn = tracing::field::Empty,
         state_machine.name = tracing::field::Empty,
     );
     let request_id = HeaderValue::from_str(&caller.request_id);
     request.extensions_mut().insert(caller);
     let answered = async {
-        let response = next.run(request).await;
+        let response = match authenticated(&app, request).await {
+            Ok(request) => next.run(request).await,
+            Err((error, is_aws)) => refused(&error, is_aws),
+        };
         log(&app, &response, begun);
         response
     };
@@ -97,6 +105,42 @@ pub async fn body(body: Body) -> Result<Bytes, ApiError> {
                 ApiError::new(ErrorCode::SerializationException, message)
             }
         })
+}
+
+/// The request, if it shows a key where one is asked for; else why not, and whether it spoke AWS's protocol.
+async fn authenticated(app: &App, request: Request) -> Result<Request, (ApiError, bool)> {
+    let keys = &app.settings.access_keys;
+    let path = request.uri().path();
+    if keys.is_empty() || auth::is_open(path) {
+        return Ok(request);
+    }
+    let is_aws = path == "/";
+    let (parts, whole) = request.into_parts();
+    let bytes = body(whole).await.map_err(|error| (error, is_aws))?;
+    auth::check(keys, &parts, &bytes, ids::now_ms()).map_err(|error| (error, is_aws))?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+/// The answer to a caller that is not let in.
+fn refused(error: &ApiError, is_aws: bool) -> Response {
+    let (mut response, protocol) = if is_aws {
+        (aws::error(error), "aws")
+    } else {
+        (rest::problem(error), "rest")
+    };
+    response.extensions_mut().insert(Outcome {
+        protocol,
+        operation: "unknown",
+        result: error.code.name(),
+    });
+    response
+}
+
+/// Key and region that a signature names, checked or not: for logs.
+fn credential(headers: &HeaderMap) -> Option<(String, String)> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let signature = sigv4::Signature::parse(text).ok()?;
+    Some((signature.key.to_owned(), signature.region.to_owned()))
 }
 
 fn caller(headers: &HeaderMap) -> Caller {

@@ -14,6 +14,7 @@
 //! Reading path: [`router`], `aws::handle`, `app::start`, `app::remote`.
 
 mod app;
+mod auth;
 mod aws;
 mod health;
 mod http;
@@ -28,8 +29,12 @@ mod watches;
 pub use app::error::ApiError;
 pub use app::put::shown_events;
 pub use app::{App, Parts, Settings};
+pub use auth::AccessKeys;
 pub use health::starting;
-pub use ports::{Cluster, Figure, FigureKind, Queues, Sample, TakeAnswer, TakeError, Taken};
+pub use ports::{
+    Cluster, Figure, FigureKind, GroupState, QueueState, Queues, Sample, TakeAnswer, TakeError,
+    Taken,
+};
 pub use watches::Watches;
 
 use axum::Router;

@@ -44,11 +44,47 @@ pub enum TakeError {
 /// Called once with the task, or `None` when there was none in time; says whether the one who asked still listens.
 pub type TakeAnswer = Box<dyn FnOnce(Result<Option<Taken>, TakeError>) -> bool + Send>;
 
+/// A task queue and who consumes it, as the brokers know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// Its name.
+    pub name: String,
+    /// Its topic.
+    pub topic: String,
+    /// Partitions of the topic: how many workers can share it.
+    pub partitions: usize,
+    /// Records that the topic ever had.
+    pub end: i64,
+    /// Groups that consume it, by name.
+    pub groups: Vec<GroupState>,
+}
+
+/// A consumer group of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupState {
+    /// Its name.
+    pub name: String,
+    /// Records that it has not committed.
+    pub lag: i64,
+    /// Sum of its positions: grows with what it has done.
+    pub done: i64,
+    /// Its members: what they call themselves, where they are, how many partitions of the queue they have.
+    pub members: Vec<(String, String, usize)>,
+}
+
 /// Makes the topics of task queues, and takes tasks off them for those who can't.
 pub trait Queues: Send + Sync {
     /// Takes the next task off a queue, waiting for one up to `patience`. A task counts as taken once `answer` was told
     /// of it and has said that somebody listens; a crash in between hands it out again.
     fn take(&self, queue: Arc<str>, patience: Duration, answer: TakeAnswer);
+
+    /// All queues and who consumes them. Blocks.
+    ///
+    /// # Errors
+    /// Why that can't be said, in words.
+    fn survey(&self) -> Result<Vec<QueueState>, String> {
+        Ok(Vec::new())
+    }
 
     /// Sees to it that the topics of these queues exist; `answer` is called once, with what is wrong if they can't.
     fn ensure(&self, queues: Vec<Arc<str>>, answer: Box<dyn FnOnce(Result<(), String>) + Send>);

@@ -1,6 +1,12 @@
 //! The command line. Each setting is a flag, an environment variable and a key of the configuration file.
 
+use crate::apply::ApplyArguments;
+use crate::client::{DescribeArguments, DoctorArguments, QueueCommand, StopArguments};
+use crate::complete::CompletionArguments;
 use crate::embedded::ADDRESS_DEFAULT;
+use crate::output::Showing;
+use crate::picture::GraphArguments;
+use crate::rehearse::TestArguments;
 use baton_broker::server::User;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -33,14 +39,25 @@ pub enum Command {
     Watch(WatchArguments),
     /// Prints the history of an execution.
     History(WatchArguments),
-    /// Lets an execution that did not succeed go on where it failed, was stopped or timed out.
-    Redrive(ExecutionArguments),
-    /// Pauses an execution: nothing more of it is scheduled until it is resumed.
-    Pause(ExecutionArguments),
-    /// Lets a paused execution go on.
-    Resume(ExecutionArguments),
     /// Lists executions, newest start first.
     List(ListArguments),
+    /// Describes an execution or a state machine.
+    Describe(DescribeArguments),
+    /// Stops an execution.
+    Stop(StopArguments),
+    /// Task queues: consumers, lag, rate.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Looks for what stands in the way: readiness, clock, queues that nobody consumes.
+    Doctor(DoctorArguments),
+    /// Makes the definitions of files what the server has, after a look at the difference.
+    Apply(ApplyArguments),
+    /// Runs unit tests of workflows: mocks, a virtual clock, no server.
+    Test(TestArguments),
+    /// Draws a definition.
+    Graph(GraphArguments),
+    /// Prints what a shell completes.
+    Completion(CompletionArguments),
     /// Sends one record to a topic.
     Send(SendArguments),
     /// Runs the example workers; `dev` does that in a process of their own.
@@ -132,6 +149,9 @@ pub struct Asking {
     /// URL of any node
     #[arg(long, env = "BATON_ENDPOINT", default_value = "http://127.0.0.1:7070")]
     pub endpoint: String,
+    /// ID:SECRET of an access key, where the server asks for one
+    #[arg(long, env = "BATON_ACCESS_KEY", hide_env_values = true)]
+    pub access_key: Option<String>,
 }
 
 /// `start`.
@@ -164,15 +184,6 @@ pub struct WatchArguments {
     pub asking: Asking,
 }
 
-/// `redrive`, `pause` and `resume`.
-#[derive(Clone, Debug, Args)]
-pub struct ExecutionArguments {
-    /// ARN of the execution, or MACHINE:NAME
-    pub execution: String,
-    #[command(flatten)]
-    pub asking: Asking,
-}
-
 /// `list`.
 #[derive(Clone, Debug, Args)]
 pub struct ListArguments {
@@ -185,6 +196,8 @@ pub struct ListArguments {
     /// How many at most
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
+    #[command(flatten)]
+    pub showing: Showing,
     #[command(flatten)]
     pub asking: Asking,
 }
@@ -328,6 +341,11 @@ pub struct Settings {
     #[arg(long, env = "BATON_REQUESTS_MAX")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_max: Option<usize>,
+    /// File of access keys, ID SECRET on each line: callers must sign with one (SigV4), or give it over HTTP Basic
+    /// [default: none, nothing is asked for]
+    #[arg(long, env = "BATON_ACCESS_KEYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_keys: Option<PathBuf>,
     /// Longest orderly end, seconds [default: 30]
     #[arg(long, env = "BATON_SHUTDOWN_TIMEOUT_S")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@
 use crate::cli::{Arguments, LogFormat, Settings};
 use crate::embedded::{self, ADDRESS_DEFAULT, Embedded};
 use crate::telemetry::export::Target;
+use baton_api::AccessKeys;
 use baton_kafka::config::PARTITIONS_DEV;
 use clap::CommandFactory;
 use figment::Figment;
@@ -33,6 +34,8 @@ pub struct Config {
     pub kafka: baton_kafka::Config,
     /// Most HTTP requests at a time.
     pub requests_max: usize,
+    /// Keys that callers must show, if any.
+    pub access_keys: AccessKeys,
     /// Longest orderly end.
     pub shutdown_timeout: Duration,
     /// Region in ARNs.
@@ -52,11 +55,12 @@ pub struct Config {
 #[error("{0}")]
 pub struct Error(pub String);
 
-/// The file: the common settings, and `[kafka]` verbatim.
+/// The file: the common settings, `[kafka]` verbatim, and `[auth]` with access keys.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct File {
     kafka: BTreeMap<String, Value>,
+    auth: BTreeMap<String, String>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -86,9 +90,9 @@ impl Config {
         arguments: Arguments,
     ) -> Result<Self, Error> {
         Self::check_environment()?;
-        let (settings, mut kafka) = match &arguments.config {
+        let (settings, mut kafka, auth) = match &arguments.config {
             Some(path) => with_file(path, &arguments.settings)?,
-            None => (arguments.settings, HashMap::new()),
+            None => (arguments.settings, HashMap::new(), BTreeMap::new()),
         };
         let in_file = kafka.remove("bootstrap.servers");
         let brokers = arguments.kafka.or(in_file);
@@ -97,7 +101,12 @@ impl Config {
             .extract()
             .map_err(|e| Error(e.to_string()))?;
         let embedded = embedded(&settings, arguments.ephemeral, brokers.as_deref(), &kafka)?;
-        Self::resolve(settings, brokers, embedded, kafka)
+        let access_keys = access_keys(settings.access_keys.as_deref(), auth)?;
+        let config = Self::resolve(settings, brokers, embedded, kafka)?;
+        Ok(Self {
+            access_keys,
+            ..config
+        })
     }
 
     /// Refuses environment variables that look like settings and are none.
@@ -162,6 +171,7 @@ impl Config {
             requests_max: given
                 .requests_max
                 .unwrap_or(baton_api::limits::REQUESTS_MAX),
+            access_keys: AccessKeys::default(),
             shutdown_timeout: Duration::from_secs(given.shutdown_timeout_s.unwrap_or(30)),
             region: given.region.unwrap_or_else(|| "us-east-1".to_owned()),
             account: given.account.unwrap_or_else(|| "000000000000".to_owned()),
@@ -206,17 +216,31 @@ fn embedded(
     }))
 }
 
+/// The keys of the file that is named, or those of `[auth]`.
+fn access_keys(
+    file: Option<&std::path::Path>,
+    auth: BTreeMap<String, String>,
+) -> Result<AccessKeys, Error> {
+    match file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|e| e.to_string())
+            .and_then(|text| AccessKeys::parse(&text))
+            .map_err(|e| Error(format!("access keys: {}: {e}", path.display()))),
+        None => AccessKeys::new(auth).map_err(|e| Error(format!("[auth]: {e}"))),
+    }
+}
+
 fn set<T>(field: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *field = given;
     }
 }
 
-/// The file's settings with the given ones over them, and its `[kafka]`.
-fn with_file(
-    path: &std::path::Path,
-    over: &Settings,
-) -> Result<(Settings, HashMap<String, String>), Error> {
+/// Settings, `[kafka]` and `[auth]`.
+type FromFile = (Settings, HashMap<String, String>, BTreeMap<String, String>);
+
+/// The file's settings with the given ones over them, its `[kafka]` and its `[auth]`.
+fn with_file(path: &std::path::Path, over: &Settings) -> Result<FromFile, Error> {
     let file: File = Figment::from(Toml::file_exact(path))
         .extract()
         .map_err(|e| in_file(path, &e))?;
@@ -226,7 +250,7 @@ fn with_file(
         .map_err(|e| in_file(path, &e))?;
     let mut kafka = HashMap::new();
     flatten("", &file.kafka.into_iter().collect(), &mut kafka)?;
-    Ok((settings, kafka))
+    Ok((settings, kafka, file.auth))
 }
 
 fn in_file(path: &std::path::Path, error: &figment::Error) -> Error {

@@ -4,19 +4,26 @@
 //! any rule of its own.
 //!
 //! Reading path: `cli`, `config`, `serve` (what is started in which order, and ended in which), `node` (what the API
-//! sees of the engine), `embedded`, `migrate`, `bindings`, `dev`, `telemetry`; `client` has the commands that only ask a node.
+//! sees of the engine), `embedded`, `migrate`, `bindings`, `dev`, `telemetry`; `client` has the commands that only ask a
+//! node, `apply`, `rehearse` and `picture` those that work on files.
 
+mod apply;
 mod bindings;
 mod cli;
 mod client;
+mod complete;
 mod config;
 mod dev;
+mod documents;
 mod embedded;
 mod figures;
 mod lines;
 mod migrate;
 mod node;
+mod output;
+mod picture;
 mod process;
+mod rehearse;
 mod serve;
 mod telemetry;
 
@@ -38,10 +45,15 @@ fn main() -> ExitCode {
         Command::Start(arguments) => client::start(arguments),
         Command::Watch(arguments) => client::watch(arguments),
         Command::History(arguments) => client::history(arguments),
-        Command::Redrive(arguments) => client::intervene(arguments, "redrive"),
-        Command::Pause(arguments) => client::intervene(arguments, "pause"),
-        Command::Resume(arguments) => client::intervene(arguments, "resume"),
         Command::List(arguments) => client::list(arguments),
+        Command::Describe(arguments) => client::describe(arguments),
+        Command::Stop(arguments) => client::stop(arguments),
+        Command::Queue(command) => client::queues(command),
+        Command::Doctor(arguments) => client::doctor(&arguments),
+        Command::Apply(arguments) => apply::apply(&arguments),
+        Command::Test(arguments) => rehearse::test(&arguments),
+        Command::Graph(arguments) => picture::graph(&arguments),
+        Command::Completion(arguments) => Ok(complete::completion(&arguments)),
         Command::Send(arguments) => client::send(arguments),
         #[cfg(feature = "demo")]
         Command::DemoWorker(arguments) => {

@@ -2,8 +2,9 @@
 
 use crate::figures;
 use crate::telemetry::recorder::Recorder;
-use baton_api::{Cluster, Figure, Queues, TakeAnswer, TakeError, Taken};
+use baton_api::{Cluster, Figure, GroupState, QueueState, Queues, TakeAnswer, TakeError, Taken};
 use baton_kafka::activities::{TakeRefused, TakenTask};
+use baton_kafka::survey::{Group, Queue};
 use baton_kafka::{Readiness, RuntimeHandle};
 use baton_store::Store;
 use std::sync::Arc;
@@ -61,6 +62,28 @@ impl Queues for Node {
             let queues: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
             answer(engine.ensure_queues(&queues).map_err(|e| e.to_string()));
         });
+    }
+
+    fn survey(&self) -> Result<Vec<QueueState>, String> {
+        let group = |group: Group| GroupState {
+            name: group.name,
+            lag: group.lag,
+            done: group.done,
+            members: group
+                .members
+                .into_iter()
+                .map(|member| (member.client, member.host, member.partitions))
+                .collect(),
+        };
+        let queue = |queue: Queue| QueueState {
+            name: queue.name,
+            topic: queue.topic,
+            partitions: queue.partitions,
+            end: queue.end,
+            groups: queue.groups.into_iter().map(group).collect(),
+        };
+        let found = self.engine.survey().map_err(|e| e.to_string())?;
+        Ok(found.into_iter().map(queue).collect())
     }
 
     fn take(&self, queue: Arc<str>, patience: Duration, answer: TakeAnswer) {

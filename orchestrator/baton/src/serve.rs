@@ -123,11 +123,13 @@ async fn serve(config: Config, dev: Option<Dev>) -> Result<(), Error> {
         account: config.account.as_str().into(),
         url: config.kafka.url.clone(),
         requests_max: config.requests_max,
+        access_keys: config.access_keys.clone(),
     };
     let app = App::new(parts, settings)
         .map_err(|e| Error(format!("the HTTP client for other nodes: {e}")))?;
     let app = Arc::new(app);
     tracing::info!(http.address = %address, "serving");
+    tokio::spawn(app.clone().keep_surveying());
     let extras = Extras {
         config: config.clone(),
         app: app.clone(),

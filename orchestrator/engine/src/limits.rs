@@ -14,16 +14,22 @@ pub const QUEUE_OUTBOX_MAX: usize = 10_000;
 pub const TASK_TIMES_MAX: usize = 10_000;
 /// Most texts (machines, roles, queues) that a fold lets executions share.
 pub const SHARED_TEXTS_MAX: usize = 4_096;
+/// How many executions of a partition must have started or gone on before the records of one that has not are packed.
+pub const COOLING_MAX: usize = 2_000;
+/// Most executions whose records are packed in one tick of a partition that has nothing else to do.
+pub const PACKED_PER_TICK_MAX: usize = 1_000;
+/// Most of them packed for one record that is appended or folded.
+pub const PACKED_PER_RECORD_MAX: usize = 2;
+/// Records of an execution that together are larger than this, bytes, are not packed.
+pub const PACKED_BYTES_MAX: usize = 1024 * 1024;
+/// Most machines whose executions' records are packed with a dictionary.
+pub const DICTIONARIES_MAX: usize = 256;
+/// Largest dictionary, bytes.
+pub const DICTIONARY_BYTES_MAX: usize = 16 * 1024;
 /// A mark is written at the latest after this many effective records.
 pub const MARK_EVERY_RECORDS: u64 = 2_000;
 /// A mark is written at the latest this long after an effect was acknowledged, milliseconds.
 pub const MARK_EVERY_MS: i64 = 250;
-/// Most Express executions of one partition that run at a time; past it starts are throttled, and requests wait.
-pub const EXPRESS_RUNS_MAX: usize = 10_000;
-/// Longest run of an Express execution, milliseconds (AWS: 5 minutes).
-pub const EXPRESS_RUN_MS_MAX: i64 = 5 * 60 * 1_000;
-/// Most redrives of one partition that wait for the histories of their executions; past it they are throttled.
-pub const RECALLS_MAX: usize = 1_000;
 /// Most completions that came too late and are kept with an open execution and in its views; the log has all of them.
 pub const IGNORED_KEPT_MAX: u32 = 100;
 /// How often an idle owner looks whether somebody else wrote to its history (R5), milliseconds.

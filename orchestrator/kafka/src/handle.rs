@@ -9,12 +9,14 @@ use crate::nodes::{Hints, Nudge};
 use crate::producer::Slot;
 use crate::registry_io::{PutAnswer, ReadAnswer, Request};
 use crate::status::{Readiness, SharedStatus};
+use crate::survey::{Queue, survey};
 use crate::topics::{Admin, TopicError};
 use crate::{asker, chores, history_reader, membership, reader, rejects};
 use baton_engine::registry::{RegistryError, RegistryWriter};
 use baton_engine::{Call, CallError, Calls, Reply};
 use baton_schemas::registry::RegistryEntry;
 use crossbeam_channel::Sender;
+use rdkafka::error::KafkaError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -119,6 +121,14 @@ impl RuntimeHandle {
     /// The first that can't be made.
     pub fn ensure_queues(&self, queues: &[&str]) -> Result<(), TopicError> {
         self.inner.admin.ensure_queues(queues)
+    }
+
+    /// Who consumes which task queue. Blocks for some round trips.
+    ///
+    /// # Errors
+    /// What the client or a broker says.
+    pub fn survey(&self) -> Result<Vec<Queue>, KafkaError> {
+        survey(&self.inner.config)
     }
 
     /// Takes the next task off a queue for a worker without Kafka, waiting for one up to `patience`.

@@ -44,6 +44,7 @@ mod rejects;
 mod report;
 mod runtime;
 mod status;
+pub mod survey;
 pub mod topics;
 
 pub use config::Config;

@@ -89,3 +89,5 @@ pub const BINDING_BATCH_RECORDS_MAX: usize = 500;
 pub const BINDING_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a binding's start request is tried before that is said; then it is tried again.
 pub const BINDING_SEND_TIMEOUT_MS: u32 = 10_000;
+/// Most consumer groups that a survey of the task queues looks at.
+pub const SURVEY_GROUPS_MAX: usize = 1_000;

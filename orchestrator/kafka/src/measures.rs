@@ -137,19 +137,16 @@ impl Default for Measures {
 impl Measures {
     /// A record became effective under this node's own claim.
     pub(crate) fn effective(&self, applied: &Applied) {
-        let (start_ms, opened, closed) = match &applied.change {
-            Change::Step {
-                start_ms,
-                opened,
-                closed,
-                ..
-            } => (start_ms, opened.is_some(), closed),
-            Change::Reopened {
-                start_ms, closed, ..
-            } => (start_ms, false, closed),
-            _ => return,
+        let Change::Step {
+            start_ms,
+            opened,
+            closed,
+            ..
+        } = &applied.change
+        else {
+            return;
         };
-        if opened {
+        if opened.is_some() {
             self.started.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(ClosedAs { status, stop_ms }) = closed {

@@ -65,7 +65,8 @@ impl Case {
     /// Reads a case; what is missing is empty.
     #[must_use]
     pub fn new(mut json: Value) -> Self {
-        resolve_names(&mut json);
+        let is_api = json["kind"] == "api";
+        resolve_names(&mut json, is_api);
         let text = |key: &str| json[key].as_str().unwrap_or("").to_owned();
         let own = ["definition", "input", "args", "mock"];
         Self {
@@ -112,18 +113,32 @@ impl Case {
     }
 }
 
-/// Puts real names where the recordings have bare placeholders of roles and activities.
-fn resolve_names(value: &mut Value) {
+/// Puts real names where the recordings have bare placeholders of roles and activities. In sequences of calls one role is
+/// told from another, and an activity's ARN and dates are what answers say.
+fn resolve_names(value: &mut Value, is_api: bool) {
     match value {
         Value::String(text) => {
-            if text.starts_with("snf_role_arn") || text.starts_with("sfn_role_arn") {
-                ROLE.clone_into(text);
+            let role = ["snf_role_arn", "sfn_role_arn"]
+                .iter()
+                .find_map(|name| text.strip_prefix(name));
+            if let Some(rest) = role {
+                *text = format!("{ROLE}{}", if is_api { rest } else { "" });
             } else if text.starts_with("activity_arn") {
-                ACTIVITY.clone_into(text);
+                *text = if is_api {
+                    format!("<{text}>")
+                } else {
+                    ACTIVITY.to_owned()
+                };
+            } else if is_api && text == "creation-date" {
+                *text = format!("<{text}>");
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(resolve_names),
-        Value::Object(fields) => fields.values_mut().for_each(resolve_names),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| resolve_names(item, is_api)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| resolve_names(field, is_api)),
         _ => {}
     }
 }

@@ -3,8 +3,9 @@
 //! Owns: reading cases, running them in a world without Kafka (`world`), comparing and scoring. Must not: treat a case
 //! by its name. The recordings lie outside the repository; where they are absent there is nothing to run.
 //!
-//! Reading path: [`case`], [`run`] and [`tasks`] for executions, [`compare`] and [`values`], [`scores`], [`gaps`].
+//! Reading path: [`case`], [`run`] and [`tasks`] for executions, [`api`] for calls, [`compare`] and [`values`], [`scores`], [`gaps`].
 
+pub mod api;
 pub mod calls;
 pub mod case;
 pub mod compare;
@@ -36,6 +37,7 @@ pub fn judge(case: &Case, crashes: bool) -> Option<Verdict> {
                 Verdict::not_run(&why, expect.get("cause").is_some(), history, order)
             }
         },
+        "api" => Verdict::of_steps(api::run(case)),
         "validate" => Verdict::of_call(calls::validate(case)),
         "test_state" => Verdict::of_call(calls::test_state(case)),
         _ => return None,

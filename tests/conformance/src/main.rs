@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Suite {
-    /// Executions, TestState and validation as AWS recorded them.
+    /// Executions, calls, TestState and validation as AWS recorded them.
     Cases(CaseArguments),
     /// jsonata-js's own suite at 2.0.6.
     Jsonata,
@@ -45,6 +45,9 @@ struct CaseArguments {
     /// Writes a line for each case.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Only cases of this kind: execution, test_state, validate, api.
+    #[arg(long)]
+    kind: Option<String>,
     /// Only cases whose id contains this.
     #[arg(long)]
     only: Option<String>,
@@ -154,6 +157,9 @@ fn cases(arguments: &CaseArguments) -> Result<bool, String> {
     if let Some(only) = &arguments.only {
         cases.retain(|case| case.id.contains(only.as_str()));
     }
+    if let Some(kind) = &arguments.kind {
+        cases.retain(|case| case.kind == *kind);
+    }
     let gaps = known_gaps("cases")?;
     let mut report = Report {
         gaps,
@@ -222,8 +228,16 @@ impl Report {
                 )
             })
             .collect();
+        let steps: Vec<Value> = verdict
+            .steps
+            .iter()
+            .map(|step| {
+                step.as_ref()
+                    .map_or(Value::Null, |step| step.is_ok().into())
+            })
+            .collect();
         self.lines.push(json!({
-            "id": case.id, "kind": case.kind, "area": case.area, "tier": case.tier, "levels": levels,
+            "id": case.id, "kind": case.kind, "area": case.area, "tier": case.tier, "levels": levels, "steps": steps,
             "why": verdict.first_failure(), "known": self.gaps.reason(&case.id),
         }));
     }

@@ -36,6 +36,10 @@ impl Scores {
             "execution" => format!("execution {}", case.area),
             other => other.to_owned(),
         };
+        for step in verdict.steps.iter().flatten() {
+            let score = self.aims.entry(("api: steps", 950)).or_default();
+            score.count(step.is_ok());
+        }
         for row in [area, "total".to_owned()] {
             let scores = self.areas.entry(row).or_default();
             for (score, level) in scores.iter_mut().zip(verdict.levels()) {

@@ -41,6 +41,39 @@ impl<'a> Bindings<'a> {
         }
     }
 
+    /// The text with what its placeholders stand for, as far as that is known.
+    pub fn fill(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        // Longest first: a placeholder may hold another.
+        let mut bound: Vec<_> = self.bound.iter().collect();
+        bound.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        for (name, stands_for) in bound {
+            filled = filled.replace(name.as_str(), stands_for);
+        }
+        filled
+    }
+
+    /// The first placeholder of a text that stands for nothing yet.
+    pub fn unbound(&self, text: &str) -> Option<String> {
+        let (start, end) = self.placeholder(text)?;
+        Some(text[start..end].to_owned())
+    }
+
+    /// From now on the placeholder stands for this.
+    pub fn bind(&mut self, placeholder: &str, text: &str) {
+        self.bound.insert(placeholder.to_owned(), text.to_owned());
+    }
+
+    /// Whether what is bound beyond `before` are texts that nothing stood for there.
+    pub fn adds_only_new_texts(&self, before: &Self) -> bool {
+        let added = self
+            .bound
+            .iter()
+            .filter(|(name, _)| !before.bound.contains_key(*name));
+        let mut texts = added.map(|(_, text)| text);
+        texts.all(|text| !before.bound.values().any(|other| other == text))
+    }
+
     fn text_matches(&mut self, expected: &str, found: &str) -> bool {
         if expected == found || (expected == "a_task_token" && !found.is_empty()) {
             return true;

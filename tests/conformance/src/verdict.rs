@@ -17,6 +17,8 @@ pub struct Verdict {
     pub bag: Option<Check>,
     /// Level 3: the events in order, with ids.
     pub order: Option<Check>,
+    /// For a sequence of calls each of its steps; `None` where nothing was recorded.
+    pub steps: Vec<Option<Check>>,
 }
 
 impl Verdict {
@@ -25,6 +27,15 @@ impl Verdict {
     pub fn of_call(check: Check) -> Self {
         Self {
             result: Some(check),
+            ..Self::default()
+        }
+    }
+
+    /// For a case that is a sequence of calls.
+    #[must_use]
+    pub fn of_steps(steps: Vec<Option<Check>>) -> Self {
+        Self {
+            steps,
             ..Self::default()
         }
     }
@@ -38,6 +49,7 @@ impl Verdict {
             cause: failed(has_cause),
             bag: failed(has_history),
             order: failed(has_history && has_order),
+            steps: Vec::new(),
         }
     }
 
@@ -47,21 +59,24 @@ impl Verdict {
         [&self.result, &self.cause, &self.bag, &self.order]
     }
 
-    /// Names of the levels that failed.
+    /// Names of the levels that failed, and of the steps: `s1` is the first.
     #[must_use]
-    pub fn failed(&self) -> Vec<&'static str> {
-        let named = LEVELS.into_iter().zip(self.levels());
-        named
-            .filter(|(_, level)| matches!(level, Some(Err(_))))
+    pub fn failed(&self) -> Vec<String> {
+        let levels = LEVELS.map(str::to_owned).into_iter().zip(self.levels());
+        let steps = (1..).map(|number: usize| format!("s{number}"));
+        levels
+            .chain(steps.zip(&self.steps))
+            .filter(|(_, check)| matches!(check, Some(Err(_))))
             .map(|(name, _)| name)
             .collect()
     }
 
-    /// Why the lowest level that failed did.
+    /// Why the lowest level, or the first step, that failed did.
     #[must_use]
     pub fn first_failure(&self) -> Option<&str> {
         self.levels()
             .into_iter()
+            .chain(&self.steps)
             .flatten()
             .find_map(|level| level.as_ref().err().map(String::as_str))
     }

@@ -74,13 +74,6 @@ pub enum Answer {
     Checkpoint,
     /// Whether the partition is the node's.
     Ownership,
-    /// The history of a closed execution.
-    Recall {
-        /// Whose.
-        execution: Arc<str>,
-        /// Last offset that has to be looked at.
-        through: i64,
-    },
 }
 
 /// Settings of a run.
@@ -162,10 +155,6 @@ impl Seat {
                     self.answers
                         .retain(|answer| !matches!(answer, Answer::Registry));
                     self.answers.push_back(Answer::Registry);
-                }
-                Action::Recall { execution, through } => {
-                    self.answers
-                        .push_back(Answer::Recall { execution, through });
                 }
                 Action::CheckOwnership => self.answers.push_back(Answer::Ownership),
                 other => rest.push(other),

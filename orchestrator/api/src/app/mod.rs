@@ -16,7 +16,6 @@ pub mod machines;
 pub mod names;
 pub mod put;
 pub mod queues;
-pub mod redrive;
 pub mod remote;
 pub mod start;
 pub mod sync;
@@ -26,8 +25,11 @@ pub mod validate;
 pub mod variables;
 pub mod versions;
 pub mod wait;
+pub mod waiting;
+pub mod workers;
 pub mod write;
 
+use crate::auth::AccessKeys;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::ports::{Cluster, Queues};
@@ -71,6 +73,8 @@ pub struct Settings {
     pub url: Arc<str>,
     /// Most requests at a time; see [`limits::REQUESTS_MAX`].
     pub requests_max: usize,
+    /// Keys that callers must show; nothing is asked for if there are none.
+    pub access_keys: AccessKeys,
 }
 
 /// The operations and what they share.
@@ -81,6 +85,7 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) admission: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) surveys: workers::Surveys,
     draining: watch::Sender<bool>,
 }
 
@@ -101,6 +106,7 @@ impl App {
             client,
             metrics: Metrics::default(),
             streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)),
+            surveys: workers::Surveys::default(),
             draining: watch::Sender::new(false),
         })
     }
@@ -162,19 +168,18 @@ impl App {
         self.parts
             .writer
             .read_to_end(Box::new(move |result| drop(answer.send(result))));
-        in_time("reading the registry", answered, limits::CALL_TIMEOUT)
+        in_time("reading the registry", answered)
             .await?
             .map_err(ApiError::from)
     }
 }
 
-/// Waits for an answer of another thread, at most for `patience`.
+/// Waits for an answer of another thread, at most [`limits::CALL_TIMEOUT`].
 pub(crate) async fn in_time<T>(
     what: &str,
     answered: impl Future<Output = Result<T, oneshot::error::RecvError>>,
-    patience: Duration,
 ) -> Result<T, ApiError> {
-    match tokio::time::timeout(patience, answered).await {
+    match tokio::time::timeout(limits::CALL_TIMEOUT, answered).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(ApiError::new(
             ErrorCode::ServiceUnavailable,
@@ -184,7 +189,7 @@ pub(crate) async fn in_time<T>(
             ErrorCode::ServiceUnavailable,
             format!(
                 "{what}: no answer within {} s; it may still happen, repeating the call is safe",
-                patience.as_secs()
+                limits::CALL_TIMEOUT.as_secs()
             ),
         )),
     }

@@ -7,6 +7,7 @@
 use super::error::{ApiError, ErrorCode};
 use super::history::{HistoryPage, HistoryQuery};
 use super::list::{ListAnswer, ListRequest};
+use super::waiting::Waiting;
 use super::{App, executions::ExecutionView, local};
 use crate::limits;
 use baton_schemas::Payload;
@@ -32,40 +33,12 @@ pub enum Request {
         #[serde(default)]
         qualifier: Option<Arc<str>>,
     },
-    /// Start an Express execution and answer when it has ended. Asked twice, it would be two executions.
-    StartSync {
-        /// ARN of the execution.
-        execution: Arc<str>,
-        /// Revision of the definition.
-        revision: u64,
-        /// Input.
-        input: Payload,
-        /// Trace context.
-        traceparent: Arc<str>,
-        /// Version, or alias and version, that was named.
-        #[serde(default)]
-        qualifier: Option<Arc<str>>,
-    },
     /// Stop an execution.
     Stop {
         /// ARN.
         execution: Arc<str>,
         /// Error and cause.
         failure: Failure,
-    },
-    /// Redrive a closed execution.
-    Redrive {
-        /// ARN.
-        execution: Arc<str>,
-        /// Makes a repeated request one redrive.
-        token: Arc<str>,
-    },
-    /// Pause an execution, or let it go on.
-    Pause {
-        /// ARN.
-        execution: Arc<str>,
-        /// Whether it is to be paused.
-        paused: bool,
     },
     /// How a task stands.
     Complete {
@@ -87,6 +60,11 @@ pub enum Request {
         execution: Arc<str>,
         /// How long the answer may wait, milliseconds.
         wait_ms: u64,
+    },
+    /// What it waits for.
+    Waiting {
+        /// ARN.
+        execution: Arc<str>,
     },
     /// A page of its history.
     History(HistoryQuery),
@@ -121,14 +99,12 @@ pub enum Answer {
     Started(i64),
     /// When it was stopped, milliseconds since the epoch.
     Stopped(i64),
-    /// When it was redriven, milliseconds since the epoch.
-    Redriven(i64),
-    /// Since when it is paused, if it is, milliseconds since the epoch.
-    Paused(Option<i64>),
     /// The completion was taken.
     Completed,
     /// The execution.
     Execution(Box<ExecutionView>),
+    /// What it waits for.
+    Waiting(Vec<Waiting>),
     /// The page.
     History(HistoryPage),
     /// The page.
@@ -143,12 +119,10 @@ impl Request {
     pub fn execution(&self) -> Option<&str> {
         match self {
             Self::Start { execution, .. }
-            | Self::StartSync { execution, .. }
             | Self::Stop { execution, .. }
-            | Self::Redrive { execution, .. }
-            | Self::Pause { execution, .. }
             | Self::Complete { execution, .. }
             | Self::Describe { execution }
+            | Self::Waiting { execution }
             | Self::Outcome { execution, .. } => Some(execution),
             Self::History(query) | Self::Events { query, .. } => Some(&query.execution),
             Self::List(_) => None,
@@ -159,12 +133,7 @@ impl Request {
     pub fn is_query(&self) -> bool {
         !matches!(
             self,
-            Self::Start { .. }
-                | Self::StartSync { .. }
-                | Self::Stop { .. }
-                | Self::Redrive { .. }
-                | Self::Pause { .. }
-                | Self::Complete { .. }
+            Self::Start { .. } | Self::Stop { .. } | Self::Complete { .. }
         )
     }
 }
@@ -183,16 +152,6 @@ impl App {
         loop {
             let refused = match self.try_owner(partition, request).await {
                 Err(error) if error.code == ErrorCode::NotOwner => error,
-                // At most once: nobody can tell whether it ran.
-                Err(error)
-                    if error.code == ErrorCode::InDoubt
-                        && matches!(request, Request::StartSync { .. }) =>
-                {
-                    let message = format!(
-                        "the answer of the node that runs the execution was lost ({error}); it may have run, and is not run again"
-                    );
-                    return Err(ApiError::new(ErrorCode::ServiceUnavailable, message));
-                }
                 Err(error) if error.code == ErrorCode::InDoubt => {
                     if !in_doubt {
                         // The lost answer may have taken long; what became of the call is worth waiting for anew.
@@ -237,11 +196,12 @@ impl App {
             };
             ApiError::new(code, format!("node {url} did not answer: {error}"))
         };
-        let mut post = self.client.post(&to).json(request);
-        if matches!(request, Request::StartSync { .. }) {
-            post = post.timeout(limits::SYNC_ANSWER_MAX + limits::ROUTE_PAUSE_MAX);
+        let mut call = self.client.post(&to).json(request);
+        // All nodes have the same keys.
+        if let Some((id, secret)) = self.settings.access_keys.first() {
+            call = call.basic_auth(id, Some(secret));
         }
-        let answer = post.send().await;
+        let answer = call.send().await;
         let answer = answer.map_err(lost)?;
         if !answer.status().is_success() && answer.headers().get(ERROR_HEADER).is_none() {
             let message = format!("node {url} answered {}", answer.status());

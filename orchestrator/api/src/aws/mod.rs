@@ -192,6 +192,10 @@ fn qualified(code: ErrorCode) -> String {
         ErrorCode::SerializationException
         | ErrorCode::UnknownOperationException
         | ErrorCode::ThrottlingException
+        | ErrorCode::MissingAuthenticationTokenException
+        | ErrorCode::UnrecognizedClientException
+        | ErrorCode::InvalidSignatureException
+        | ErrorCode::IncompleteSignatureException
         | ErrorCode::ServiceUnavailable
         | ErrorCode::InternalFailure => "com.amazon.coral.service",
         _ => "com.amazonaws.swf.service.v2.model",

@@ -7,27 +7,33 @@ use baton_schemas::Payload;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// `POST /v1/state-machines`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewMachine {
     pub name: String,
+    /// In the States Language: an object, or its text.
+    #[schema(value_type = Value)]
     pub definition: Payload,
     #[serde(default)]
     pub role_arn: Option<String>,
     #[serde(default, rename = "type")]
     pub kind: Option<Kind>,
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     pub logging_configuration: Option<Value>,
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     pub tracing_configuration: Option<Value>,
     #[serde(default)]
+    #[schema(value_type = Option<Vec<Object>>)]
     pub tags: Option<Value>,
 }
 
 /// Types of machines.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Kind {
     #[default]
@@ -46,23 +52,29 @@ impl Kind {
 }
 
 /// `PUT /v1/state-machines/{machine}`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct MachineUpdate {
+    /// In the States Language: an object, or its text.
     #[serde(default)]
+    #[schema(value_type = Option<Value>)]
     pub definition: Option<Payload>,
     #[serde(default)]
     pub role_arn: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     pub logging_configuration: Option<Value>,
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     pub tracing_configuration: Option<Value>,
 }
 
 /// `POST /v1/validate`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Validate {
+    /// In the States Language: an object, or its text.
+    #[schema(value_type = Value)]
     pub definition: Payload,
     #[serde(default, rename = "type")]
     pub kind: Option<Kind>,
@@ -71,17 +83,19 @@ pub struct Validate {
 }
 
 /// `POST /v1/state-machines/{machine}/executions`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
     #[serde(default)]
     pub name: Option<String>,
+    /// Any JSON; `{}` if absent.
     #[serde(default)]
+    #[schema(value_type = Option<Value>)]
     pub input: Option<Payload>,
 }
 
 /// `stop` and `failure`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     #[serde(default)]
@@ -91,14 +105,16 @@ pub struct Failure {
 }
 
 /// `success`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Success {
+    /// Any JSON.
+    #[schema(value_type = Value)]
     pub output: Payload,
 }
 
 /// `heartbeat`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 

@@ -6,6 +6,7 @@
 
 use super::executions::{execution_of, with_text_time};
 use super::query::{Query, bad};
+use super::shapes::Problem;
 use super::{Segment, answer, segment};
 use crate::app::App;
 use crate::app::error::{ApiError, ErrorCode};
@@ -25,6 +26,22 @@ use tokio::sync::OwnedSemaphorePermit;
 /// When a client is to come back after the stream ended or broke.
 const RETRY: Duration = Duration::from_secs(1);
 
+#[utoipa::path(
+    get, path = "/v1/executions/{execution}/events", tag = "executions",
+    summary = "The events of an execution as they come (server-sent events)",
+    params(
+        ("execution" = String, Path, description = "ARN of the execution, or MACHINE:NAME"),
+        ("after" = Option<u64>, Query, description = "Begin behind the event with this id"),
+        ("data" = Option<bool>, Query, description = "Whether with payloads; true if absent"),
+        ("Last-Event-ID" = Option<String>, Header, description = "As `after`; a browser sends it when it comes back"),
+    ),
+    responses(
+        (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+        (status = 204, description = "Nothing will follow"),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn stream(
     State(app): State<Arc<App>>,
     path: Segment,

@@ -3,12 +3,12 @@
 use super::body;
 use super::machines::arn_of;
 use super::query::{Query, bad};
+use super::shapes::{Described, ExecutionList, History, Listed, Problem, Started, Stopped};
 use super::{Segment, answer, segment};
 use crate::app::error::ApiError;
 use crate::app::executions::ExecutionView;
 use crate::app::history::HistoryQuery;
-use crate::app::list::{ListRequest, Listed, status_of};
-use crate::app::redrive::redrive_status;
+use crate::app::list::{self, ListRequest, status_of};
 use crate::app::start::StartInput;
 use crate::app::{App, cursor, names};
 use crate::http::Caller;
@@ -21,11 +21,24 @@ use baton_schemas::Payload;
 use baton_schemas::arn::{ExecutionArn, execution_arn};
 use baton_schemas::history::Failure;
 use baton_schemas::time::rfc3339;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[utoipa::path(
+    post, path = "/v1/state-machines/{machine}/executions", tag = "executions",
+    summary = "Starts an execution; the same name and input is the same start",
+    params(
+        ("machine" = String, Path, description = "Name or ARN of the state machine"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The name of the execution, if the body has none: repeating the request is one start"),
+    ),
+    request_body = Option<body::Start>,
+    responses(
+        (status = 201, description = "It runs", body = Started),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn start(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -38,30 +51,78 @@ pub async fn start(
     )
 }
 
+#[utoipa::path(
+    post, path = "/v1/executions/{execution}/stop", tag = "executions",
+    summary = "Stops an execution",
+    params(
+        ("execution" = String, Path, description = "ARN of the execution, or MACHINE:NAME"),
+    ),
+    request_body = Option<body::Failure>,
+    responses(
+        (status = 200, description = "It is stopped", body = Stopped),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn stop(State(app): State<Arc<App>>, path: Segment, request: Request) -> Response {
     answer("StopExecution", stopping(&app, path, request).await)
 }
 
-pub async fn redrive(State(app): State<Arc<App>>, path: Segment, headers: HeaderMap) -> Response {
-    answer("RedriveExecution", redriving(&app, path, &headers).await)
-}
-
-pub async fn pause(State(app): State<Arc<App>>, path: Segment) -> Response {
-    answer("PauseExecution", pausing(&app, path, true).await)
-}
-
-pub async fn resume(State(app): State<Arc<App>>, path: Segment) -> Response {
-    answer("ResumeExecution", pausing(&app, path, false).await)
-}
-
+#[utoipa::path(
+    get, path = "/v1/executions/{execution}", tag = "executions",
+    summary = "Describes an execution; with `wait`, once it has closed",
+    params(
+        ("execution" = String, Path, description = "ARN of the execution, or MACHINE:NAME"),
+        ("wait" = Option<u32>, Query, description = "Seconds, at most 60, that the answer may wait for its end"),
+    ),
+    responses(
+        (status = 200, description = "The execution", body = Described),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn describe(State(app): State<Arc<App>>, path: Segment, uri: Uri) -> Response {
     answer("DescribeExecution", description(&app, path, &uri).await)
 }
 
+#[utoipa::path(
+    get, path = "/v1/executions/{execution}/history", tag = "executions",
+    summary = "The events of an execution, as AWS records them",
+    params(
+        ("execution" = String, Path, description = "ARN of the execution, or MACHINE:NAME"),
+        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 1,000; 100 if absent"),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+        ("reverse" = Option<bool>, Query, description = "Last event first"),
+        ("data" = Option<bool>, Query, description = "Whether with payloads; true if absent"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = History),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn history(State(app): State<Arc<App>>, path: Segment, uri: Uri) -> Response {
     answer("GetExecutionHistory", events(&app, path, &uri).await)
 }
 
+#[utoipa::path(
+    get, path = "/v1/executions", tag = "executions",
+    summary = "Lists executions, newest start first",
+    params(
+        ("machine" = Option<String>, Query, description = "Of this state machine: name or ARN"),
+        ("status" = Option<String>, Query, description = "RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED"),
+        ("from" = Option<String>, Query, description = "Started at or after this time (RFC 3339)"),
+        ("before" = Option<String>, Query, description = "Started before this time (RFC 3339)"),
+        ("name_prefix" = Option<String>, Query, description = "Name begins with this"),
+        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 1,000; 100 if absent"),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = ExecutionList),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response {
     answer("ListExecutions", listing(&app, &uri).await)
 }
@@ -85,11 +146,11 @@ async fn starting(
         })
         .await?;
     let location = format!("/v1/executions/{}", started.execution);
-    let body = json!({
-        "executionArn": started.execution,
-        "name": name_of(&started.execution),
-        "startDate": rfc3339(started.start_ms),
-    });
+    let body = Started {
+        execution_arn: started.execution.to_string(),
+        name: name_of(&started.execution).to_owned(),
+        start_date: rfc3339(started.start_ms),
+    };
     let location = [(header::LOCATION, location)];
     Ok((StatusCode::CREATED, location, Json(body)).into_response())
 }
@@ -115,23 +176,8 @@ async fn stopping(app: &App, path: Segment, request: Request) -> Result<Response
         cause: body.cause.map(Into::into),
     };
     let stop_ms = app.stop(&execution, failure).await?;
-    Ok(Json(json!({"stopDate": rfc3339(stop_ms)})).into_response())
-}
-
-async fn redriving(app: &App, path: Segment, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let execution = execution_of(app, &segment(path)?);
-    let token = idempotency_key(headers)?;
-    let redrive_ms = app.redrive(&execution, token).await?;
-    Ok(Json(json!({"redriveDate": rfc3339(redrive_ms)})).into_response())
-}
-
-async fn pausing(app: &App, path: Segment, paused: bool) -> Result<Response, ApiError> {
-    let execution = execution_of(app, &segment(path)?);
-    let mut body = json!({"paused": paused});
-    if let Some(since_ms) = app.pause(&execution, paused).await? {
-        body["pausedDate"] = rfc3339(since_ms).into();
-    }
-    Ok(Json(body).into_response())
+    let stop_date = rfc3339(stop_ms);
+    Ok(Json(Stopped { stop_date }).into_response())
 }
 
 async fn description(app: &App, path: Segment, uri: &Uri) -> Result<Response, ApiError> {
@@ -184,12 +230,11 @@ async fn events(app: &App, path: Segment, uri: &Uri) -> Result<Response, ApiErro
             include_data: query.flag("data", true)?,
         })
         .await?;
-    let events: Vec<Value> = page.events.into_iter().map(with_text_time).collect();
-    let mut body = json!({"events": events});
-    if let Some(next) = page.next {
-        body["nextCursor"] = cursor::encode(&next).into();
-    }
-    Ok(Json(body).into_response())
+    Ok(Json(History {
+        events: page.events.into_iter().map(with_text_time).collect(),
+        next_cursor: page.next.map(|next| cursor::encode(&next)),
+    })
+    .into_response())
 }
 
 async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
@@ -215,7 +260,6 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
             qualifier: None,
             machine: machine.map(|machine| arn_of(app, machine)),
             status: status.map(Into::into),
-            redriven: None,
             from_ms: query.time("from")?,
             before_ms: query.time("before")?,
             name_prefix: query.text("name_prefix").map(Into::into),
@@ -223,72 +267,28 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
             after: query.cursor()?,
         })
         .await?;
-    let executions: Vec<Value> = page.executions.iter().map(listed).collect();
-    let mut body = json!({"executions": executions});
-    if let Some(next) = page.next {
-        body["nextCursor"] = cursor::encode(&next).into();
-    }
-    if page.incomplete {
-        body["incomplete"] = true.into();
-    }
-    Ok(Json(body).into_response())
+    Ok(Json(ExecutionList {
+        executions: page.executions.iter().map(listed).collect(),
+        next_cursor: page.next.map(|next| cursor::encode(&next)),
+        incomplete: page.incomplete,
+    })
+    .into_response())
 }
 
-fn listed(execution: &Listed) -> Value {
-    let mut item = json!({
-        "executionArn": execution.execution,
-        "stateMachineArn": execution.machine,
-        "name": name_of(&execution.execution),
-        "revision": execution.revision,
-        "status": execution.status,
-        "startDate": rfc3339(execution.start_ms),
-    });
-    if let Some(stop_ms) = execution.stop_ms {
-        item["stopDate"] = rfc3339(stop_ms).into();
+fn listed(execution: &list::Listed) -> Listed {
+    Listed {
+        execution_arn: execution.execution.to_string(),
+        state_machine_arn: execution.machine.to_string(),
+        name: name_of(&execution.execution).to_owned(),
+        revision: execution.revision,
+        status: execution.status.to_string(),
+        start_date: rfc3339(execution.start_ms),
+        stop_date: execution.stop_ms.map(rfc3339),
     }
-    if let Some(redrive_ms) = execution.redrive_ms {
-        item["redriveCount"] = execution.redrive_count.into();
-        item["redriveDate"] = rfc3339(redrive_ms).into();
-    }
-    item
-}
-
-/// One execution; payloads are written as they are, without being parsed.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Described<'a> {
-    execution_arn: &'a str,
-    state_machine_arn: &'a str,
-    name: &'a str,
-    revision: u64,
-    status: &'a str,
-    start_date: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stop_date: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<&'a Payload>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<&'a Payload>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    traceparent: Option<&'a str>,
-    redrive_count: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redrive_date: Option<String>,
-    redrive_status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redrive_status_reason: Option<&'static str>,
-    paused: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    paused_date: Option<String>,
 }
 
 impl<'a> Described<'a> {
     fn of(view: &'a ExecutionView) -> Self {
-        let (redrive_status, redrive_status_reason) = redrive_status(view);
         Self {
             execution_arn: &view.execution,
             state_machine_arn: &view.machine,
@@ -302,12 +302,6 @@ impl<'a> Described<'a> {
             error: view.failure.error.as_deref(),
             cause: view.failure.cause.as_deref(),
             traceparent: view.traceparent.as_deref(),
-            redrive_count: view.redrive_count,
-            redrive_date: view.redrive_ms.map(rfc3339),
-            redrive_status,
-            redrive_status_reason,
-            paused: view.paused_ms.is_some(),
-            paused_date: view.paused_ms.map(rfc3339),
         }
     }
 }
@@ -320,6 +314,6 @@ pub(super) fn with_text_time(mut event: Value) -> Value {
     event
 }
 
-fn name_of(execution: &str) -> &str {
+pub(super) fn name_of(execution: &str) -> &str {
     ExecutionArn::parse(execution).map_or(execution, |arn| arn.name)
 }

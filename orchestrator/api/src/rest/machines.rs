@@ -2,6 +2,7 @@
 
 use super::body::{self, definition_text};
 use super::query::Query;
+use super::shapes::{Machine, MachineDescribed, MachineList, Problem, Validation};
 use super::{Segment, answer, segment};
 use crate::app::error::ApiError;
 use crate::app::{App, cursor, machines, validate as check};
@@ -9,35 +10,104 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use baton_engine::Definition;
 use baton_schemas::Payload;
-use baton_schemas::time::rfc3339;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The role of machines that are created without one: AWS's API wants to show some.
 const ROLE_NONE: &str = "arn:aws:iam::000000000000:role/none";
 
+#[utoipa::path(
+    post, path = "/v1/state-machines", tag = "state machines",
+    summary = "Creates a state machine",
+    request_body = body::NewMachine,
+    responses(
+        (status = 201, description = "Created", body = Machine),
+        (status = 200, description = "The same one is there already", body = Machine),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn create(State(app): State<Arc<App>>, request: Request) -> Response {
     answer("CreateStateMachine", creation(&app, request).await)
 }
 
+#[utoipa::path(
+    put, path = "/v1/state-machines/{machine}", tag = "state machines",
+    summary = "Updates what is given",
+    params(
+        ("machine" = String, Path, description = "Name or ARN of the state machine"),
+    ),
+    request_body = body::MachineUpdate,
+    responses(
+        (status = 200, description = "As it is now", body = Machine),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn update(State(app): State<Arc<App>>, path: Segment, request: Request) -> Response {
     answer("UpdateStateMachine", updating(&app, path, request).await)
 }
 
+#[utoipa::path(
+    get, path = "/v1/state-machines/{machine}", tag = "state machines",
+    summary = "Describes a state machine",
+    params(
+        ("machine" = String, Path, description = "Name or ARN of the state machine"),
+    ),
+    responses(
+        (status = 200, description = "The machine", body = MachineDescribed),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn describe(State(app): State<Arc<App>>, path: Segment) -> Response {
     answer("DescribeStateMachine", description(&app, path).await)
 }
 
+#[utoipa::path(
+    delete, path = "/v1/state-machines/{machine}", tag = "state machines",
+    summary = "Deletes a state machine; executions that run go on",
+    params(
+        ("machine" = String, Path, description = "Name or ARN of the state machine"),
+    ),
+    responses(
+        (status = 204, description = "There is none now"),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn delete(State(app): State<Arc<App>>, path: Segment) -> Response {
     answer("DeleteStateMachine", deletion(&app, path).await)
 }
 
+#[utoipa::path(
+    get, path = "/v1/state-machines", tag = "state machines",
+    summary = "Lists state machines in the order of their ARNs",
+    params(
+        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 1,000; 100 if absent"),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = MachineList),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response {
     answer("ListStateMachines", listing(&app, &uri).await)
 }
 
+#[utoipa::path(
+    post, path = "/v1/validate", tag = "state machines",
+    summary = "Checks a definition without storing it",
+    request_body = body::Validate,
+    responses(
+        (status = 200, description = "What was found", body = Validation),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn validate(request: Request) -> Response {
     answer("ValidateStateMachineDefinition", validation(request).await)
 }
@@ -82,7 +152,7 @@ async fn creation(app: &App, request: Request) -> Result<Response, ApiError> {
     Ok((
         status,
         [(header::LOCATION, location)],
-        Json(summary(&machine)),
+        Json(Machine::of(&machine)),
     )
         .into_response())
 }
@@ -99,22 +169,23 @@ async fn updating(app: &App, path: Segment, request: Request) -> Result<Response
         encryption: None,
     };
     let machine = app.update_machine(&arn, update).await?;
-    Ok(Json(summary(&machine)).into_response())
+    Ok(Json(Machine::of(&machine)).into_response())
 }
 
 async fn description(app: &App, path: Segment) -> Result<Response, ApiError> {
     let machine = app.existing_machine(&arn_of(app, &segment(path)?)).await?;
     let entry = &machine.entry;
-    let mut described = summary(&machine);
-    described["roleArn"] = entry.role_arn.as_ref().into();
-    described["loggingConfiguration"] = machines::logging_of(entry);
-    described["tracingConfiguration"] = machines::tracing_of(entry);
-    if let Some(tags) = entry.settings.get("tags") {
-        described["tags"] = tags.clone();
-    }
-    described["definition"] = Payload::from_text(&entry.definition)
+    let definition = Payload::from_text(&entry.definition)
         .map_or_else(|_| entry.definition.as_ref().into(), |text| text.to_value());
-    Ok(Json(described).into_response())
+    Ok(Json(MachineDescribed {
+        machine: Machine::of(&machine),
+        role_arn: entry.role_arn.to_string(),
+        logging_configuration: machines::logging_of(entry),
+        tracing_configuration: machines::tracing_of(entry),
+        tags: entry.settings.get("tags").cloned(),
+        definition,
+    })
+    .into_response())
 }
 
 async fn deletion(app: &App, path: Segment) -> Result<Response, ApiError> {
@@ -126,12 +197,11 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
     let query = Query::of(uri, &["limit", "cursor"])?;
     let after: Option<String> = query.cursor()?;
     let (page, next) = app.list_machines(after.as_deref(), query.limit()?).await?;
-    let machines: Vec<Value> = page.iter().map(|machine| summary(machine)).collect();
-    let mut listed = json!({"stateMachines": machines});
-    if let Some(next) = next {
-        listed["nextCursor"] = cursor::encode(&next).into();
-    }
-    Ok(Json(listed).into_response())
+    Ok(Json(MachineList {
+        state_machines: page.iter().map(|machine| Machine::of(machine)).collect(),
+        next_cursor: next.map(|next| cursor::encode(&next)),
+    })
+    .into_response())
 }
 
 async fn validation(request: Request) -> Result<Response, ApiError> {
@@ -143,26 +213,10 @@ async fn validation(request: Request) -> Result<Response, ApiError> {
         body.errors_only,
         None,
     )?;
-    Ok(Json(json!({
-        "result": if found.ok { "OK" } else { "FAIL" },
-        "diagnostics": found.diagnostics,
-        "truncated": found.truncated,
-    }))
+    Ok(Json(Validation {
+        result: if found.ok { "OK" } else { "FAIL" },
+        diagnostics: found.diagnostics,
+        truncated: found.truncated,
+    })
     .into_response())
-}
-
-/// What every answer shows of a machine.
-fn summary(machine: &Definition) -> Value {
-    let entry = &machine.entry;
-    let mut summary = json!({
-        "stateMachineArn": machine.arn,
-        "name": entry.name,
-        "type": entry.kind,
-        "revision": machine.revision,
-        "creationDate": rfc3339(entry.created_ms),
-    });
-    if let Some(updated_ms) = machines::updated_ms(entry) {
-        summary["updateDate"] = rfc3339(updated_ms).into();
-    }
-    summary
 }

@@ -7,8 +7,11 @@ mod body;
 mod events;
 mod executions;
 mod machines;
+mod openapi;
 mod problem;
 mod query;
+mod queues;
+mod shapes;
 mod tasks;
 
 pub use problem::problem;
@@ -21,48 +24,38 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::{Method, Uri};
 use axum::response::Response;
-use axum::routing::{get, post};
 use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// Its routes.
+/// Its routes; each says of itself what the OpenAPI document has.
 pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route(
-            "/v1/state-machines",
-            get(machines::list).post(machines::create),
-        )
-        .route(
-            "/v1/state-machines/{machine}",
-            get(machines::describe)
-                .put(machines::update)
-                .delete(machines::delete),
-        )
-        .route(
-            "/v1/state-machines/{machine}/executions",
-            post(executions::start),
-        )
-        .route("/v1/executions", get(executions::list))
-        .route("/v1/executions/{execution}", get(executions::describe))
-        .route(
-            "/v1/executions/{execution}/history",
-            get(executions::history),
-        )
-        .route("/v1/executions/{execution}/events", get(events::stream))
-        .route("/v1/executions/{execution}/stop", post(executions::stop))
-        .route(
-            "/v1/executions/{execution}/redrive",
-            post(executions::redrive),
-        )
-        .route("/v1/executions/{execution}/pause", post(executions::pause))
-        .route(
-            "/v1/executions/{execution}/resume",
-            post(executions::resume),
-        )
-        .route("/v1/tasks/{token}/success", post(tasks::success))
-        .route("/v1/tasks/{token}/failure", post(tasks::failure))
-        .route("/v1/tasks/{token}/heartbeat", post(tasks::heartbeat))
-        .route("/v1/validate", post(machines::validate))
-        .route("/errors/{name}", get(problem::page))
+    let (router, document) = documented().split_for_parts();
+    router.merge(openapi::routes(document))
+}
+
+fn documented() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(machines::list, machines::create))
+        .routes(routes!(
+            machines::describe,
+            machines::update,
+            machines::delete
+        ))
+        .routes(routes!(machines::validate))
+        .routes(routes!(executions::start))
+        .routes(routes!(executions::list))
+        .routes(routes!(executions::describe))
+        .routes(routes!(executions::history))
+        .routes(routes!(queues::why))
+        .routes(routes!(queues::list))
+        .routes(routes!(events::stream))
+        .routes(routes!(executions::stop))
+        .routes(routes!(tasks::success))
+        .routes(routes!(tasks::failure))
+        .routes(routes!(tasks::heartbeat))
+        .routes(routes!(problem::page))
 }
 
 /// No such path.

@@ -4,9 +4,9 @@
 
 mod activities;
 mod aws;
+mod document;
 mod errors;
 mod nodes;
-mod redrive;
 mod rest;
 mod versions;
 mod watching;

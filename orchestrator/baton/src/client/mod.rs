@@ -1,17 +1,26 @@
-//! The commands that ask a running node: start, watch, redrive, pause, resume, history, list; and send, which asks Kafka.
+//! The commands that ask a running node: start, watch, history, list, describe, stop; and send, which asks Kafka.
 //!
 //! Owns: calls of the REST API and how answers are printed. Must not: know more of Baton than docs/http.md says.
 
+mod describe;
+mod doctor;
+mod queues;
 mod rest;
 mod send;
+mod stop;
 mod watch;
 
+pub use describe::{DescribeArguments, describe};
+pub use doctor::{DoctorArguments, doctor};
+pub use queues::{QueueCommand, queues};
+pub use rest::{Rest, encoded};
 pub use send::send;
+pub use stop::{StopArguments, stop};
 
-use crate::cli::{Asking, ExecutionArguments, ListArguments, StartArguments, WatchArguments};
+use crate::cli::{Asking, ListArguments, StartArguments, WatchArguments};
 use crate::config::Error;
 use crate::lines;
-use rest::{Rest, encoded};
+use crate::output::Column;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -97,23 +106,13 @@ fn history_line(event: &Value, json: bool) -> String {
     line.trim_end().to_owned()
 }
 
-/// `baton redrive`, `baton pause` and `baton resume`: `what` names the route.
-///
-/// # Errors
-/// What the node says.
-pub fn intervene(arguments: ExecutionArguments, what: &str) -> Result<ExitCode, Error> {
-    run(async {
-        let rest = Rest::new(&arguments.asking)?;
-        let path = format!("/v1/executions/{}/{what}", encoded(&arguments.execution));
-        let answer = rest.post(&path, &json!({})).await?;
-        let at = answer["redriveDate"]
-            .as_str()
-            .or(answer["pausedDate"].as_str());
-        let at = at.map(|at| format!("  {at}")).unwrap_or_default();
-        println!("{what}  {}{at}", arguments.execution);
-        Ok(ExitCode::SUCCESS)
-    })
-}
+/// Columns of a list of executions.
+const COLUMNS: [Column; 4] = [
+    ("STATUS", "status"),
+    ("STARTED", "startDate"),
+    ("STOPPED", "stopDate"),
+    ("EXECUTION", "executionArn"),
+];
 
 /// `baton list`.
 ///
@@ -132,11 +131,8 @@ pub fn list(arguments: ListArguments) -> Result<ExitCode, Error> {
             }
         }
         let page = rest.get(&path).await?;
-        for execution in page["executions"].as_array().into_iter().flatten() {
-            let text = |field: &str| execution[field].as_str().unwrap_or_default();
-            let name = lines::short(text("executionArn"));
-            println!("{:9}  {}  {name}", text("status"), text("startDate"));
-        }
+        let executions = page["executions"].as_array().cloned().unwrap_or_default();
+        arguments.showing.list(&executions, &COLUMNS);
         if page["incomplete"].as_bool() == Some(true) {
             eprintln!(
                 "baton: not all partitions have a reachable owner: the list lacks their executions"
@@ -168,7 +164,7 @@ fn input(given: &str) -> Result<Value, Error> {
 }
 
 /// Runs one command on a runtime of its own.
-fn run(command: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
+pub fn run(command: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -14,6 +14,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Rest {
     client: reqwest::Client,
     base: String,
+    /// Id and secret of an access key.
+    key: Option<(String, String)>,
 }
 
 impl Rest {
@@ -25,7 +27,24 @@ impl Rest {
             .build()
             .map_err(|e| Error(format!("no HTTP client: {e}")))?;
         let base = asking.base().to_owned();
-        Ok(Self { client, base })
+        let key = match &asking.access_key {
+            None => None,
+            Some(text) => Some(
+                text.split_once(':')
+                    .ok_or_else(|| Error("--access-key must be ID:SECRET".to_owned()))?,
+            ),
+        };
+        let key = key.map(|(id, secret)| (id.to_owned(), secret.to_owned()));
+        Ok(Self { client, base, key })
+    }
+
+    /// A request with what the server may ask for.
+    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some((id, secret)) => request.basic_auth(id, Some(secret)),
+            None => request,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Result<Value, Error> {
@@ -36,8 +55,24 @@ impl Rest {
         self.json(answer).await
     }
 
+    /// What is there; `None` if there is nothing.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>, Error> {
+        let answer = self.open(path, None).await;
+        let answer = answer.map_err(|e| self.unreachable(&e))?;
+        match answer.status() {
+            reqwest::StatusCode::NOT_FOUND => Ok(None),
+            _ => self.json(answer).await.map(Some),
+        }
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        let request = self.request(reqwest::Method::PUT, path).json(body);
+        let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
+        self.json(answer).await
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
-        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        let request = self.request(reqwest::Method::POST, path).json(body);
         let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
         self.json(answer).await
     }
@@ -48,7 +83,7 @@ impl Rest {
         path: &str,
         after: Option<&str>,
     ) -> Result<reqwest::Response, reqwest::Error> {
-        let mut request = self.client.get(format!("{}{path}", self.base));
+        let mut request = self.request(reqwest::Method::GET, path);
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }

@@ -171,12 +171,6 @@ fn item(applied: &Applied) -> Option<Item> {
             json,
             closed,
             ..
-        }
-        | Change::Reopened {
-            execution,
-            json,
-            closed,
-            ..
         } => Some(Item::Step(Step {
             partition,
             offset,

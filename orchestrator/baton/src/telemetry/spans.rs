@@ -336,7 +336,6 @@ mod tests {
             traceparent: traceparent.map(Into::into),
             reply_to: None,
             qualifier: None,
-            express: None,
         }))
     }
 

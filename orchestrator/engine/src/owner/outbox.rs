@@ -9,7 +9,6 @@ use super::fold::pending_effect;
 use super::memory::Held;
 use crate::limits::{MARK_EVERY_MS, MARK_EVERY_RECORDS, QUEUE_OUTBOX_MAX};
 use crate::ports::{Action, Outbound};
-use crate::views::Change;
 use baton_machine::{Effect, Stimulus};
 use baton_schemas::history::{Cause, Failure, HistoryRecord, InputTopic};
 use rustc_hash::FxHashMap;
@@ -144,7 +143,6 @@ fn what_of(effect: &PendingEffect) -> What {
         (Outbound::Control(_), _) => What::Other("a cancellation"),
         (Outbound::Closed { .. }, _) => What::Other("an execution's result"),
         (Outbound::ReportAgain { .. }, _) => What::Other("an execution's result, asked for again,"),
-        (Outbound::Log(_), _) => What::Other("an execution's log record"),
         (Outbound::DeadLetter { .. }, _) => What::Other("a dead letter"),
     }
 }
@@ -189,10 +187,6 @@ impl Owner {
             && let Err(reason) = result
         {
             self.memory.held.push_back(Held::Refused(id, reason));
-            return;
-        }
-        if self.memory.express.is_sent(id) {
-            self.express_sent(id, result, out);
             return;
         }
         let Some(sent) = self.memory.outbox.remove(id) else {
@@ -261,8 +255,7 @@ impl Owner {
         let enough = memory.since_mark >= MARK_EVERY_RECORDS
             || (memory.mark_due && self.clock_ms - memory.marked_ms >= MARK_EVERY_MS);
         let free = memory.in_flight.len() < self.settings.in_flight_max;
-        let unsent = !memory.pending.is_empty() || !memory.state.express.is_empty();
-        if !enough || !free || !self.may_append() || unsent {
+        if !enough || !free || !self.may_append() || !memory.pending.is_empty() {
             return;
         }
         // Without R10 the mark runs ahead of what the topics acknowledged.
@@ -274,7 +267,6 @@ impl Owner {
         let upto = first.unwrap_or(self.memory.next_offset) - 1;
         if upto <= self.memory.state.mark
             && self.memory.marked_positions == self.memory.state.positions
-            && !self.memory.express.has_ended
         {
             return;
         }
@@ -286,16 +278,13 @@ impl Owner {
         let seq = self.next_seq();
         let positions = self.memory.state.positions.clone();
         self.memory.marked_positions = positions.clone();
-        let express = self.memory.express.open_upto(upto);
         let record = HistoryRecord::Mark {
             epoch: self.memory.epoch,
             seq,
             upto,
             base: self.memory.state.base,
             positions,
-            express: express.clone(),
         };
-        let change = Change::Marked(express);
-        self.append_bare(record, change, super::memory::Then::Nothing, out);
+        self.append_bare(record, super::memory::Then::Nothing, out);
     }
 }

@@ -11,7 +11,7 @@ use super::decide::steps_of;
 use super::memory::Then;
 use super::outbox::Effects;
 use super::state::to_bytes;
-use crate::limits::{RESTATE_BATCH, RESTATE_NAMES_PER_RECORD};
+use crate::limits::{COOLING_MAX, PACKED_PER_RECORD_MAX, RESTATE_BATCH, RESTATE_NAMES_PER_RECORD};
 use crate::ports::{Action, Appended};
 use crate::views::{Applied, Change};
 use baton_schemas::history::{Closed, HistoryRecord, Restated, Step};
@@ -128,13 +128,6 @@ impl Owner {
             .outbox
             .first_offset()
             .is_none_or(|first| first >= claim);
-        // The start of an Express execution is stated nowhere else: the base waits until it has run.
-        let settled = settled
-            && self
-                .memory
-                .express
-                .first_open()
-                .is_none_or(|at| at >= claim);
         if done && (settled || self.settings.without.rule[10]) {
             restating.completed = true;
             let positions = self.memory.state.positions.clone();
@@ -163,9 +156,8 @@ impl Owner {
             return;
         }
         slot.restated = claim;
-        let records = std::mem::take(&mut slot.records);
-        let mut parts = self.parts_of(steps_of(&records)).into_iter().peekable();
-        let mut written = Vec::new();
+        let records = std::mem::take(&mut slot.records).all();
+        let mut parts = self.parts_of(&records).peekable();
         let mut part = 0;
         while let Some(transitions) = parts.next() {
             let more = parts.peek().is_some();
@@ -175,16 +167,16 @@ impl Owner {
                 part,
                 more,
             };
-            written.push(self.append_restated(state, Then::Nothing, out));
+            let json = self.append_restated(state, Then::Nothing, out);
+            self.memory.state.keep(arn, json);
             part += 1;
         }
-        if let Some(slot) = self.memory.state.executions.get_mut(arn) {
-            slot.records = written;
-        }
+        let state = &mut self.memory.state;
+        state.cool(COOLING_MAX, PACKED_PER_RECORD_MAX);
     }
 
-    /// An execution's steps, in parts that each fit a history record (R9).
-    pub(super) fn parts_of(&self, steps: Vec<Step>) -> Vec<Vec<Step>> {
+    /// The steps in an execution's records, in parts that each fit a history record (R9).
+    fn parts_of(&self, records: &[Bytes]) -> std::vec::IntoIter<Vec<Step>> {
         // Every step was within the bound when it was appended; the rest of a statement takes a few hundred bytes more.
         let limit = if self.without(9) {
             usize::MAX
@@ -193,31 +185,27 @@ impl Owner {
         };
         let mut parts: Vec<Vec<Step>> = Vec::new();
         let mut bytes = 0;
-        for step in steps {
-            let size = serde_json::to_vec(&step).map_or(0, |json| json.len());
-            match parts.last_mut() {
-                Some(part) if bytes + size <= limit => part.push(step),
-                _ => {
-                    bytes = 0;
-                    parts.push(vec![step]);
+        for json in records {
+            for (now, events) in steps_of(std::slice::from_ref(json)) {
+                let step = Step { now, events };
+                let size = serde_json::to_vec(&step).map_or(0, |json| json.len());
+                match parts.last_mut() {
+                    Some(part) if bytes + size <= limit => part.push(step),
+                    _ => {
+                        bytes = 0;
+                        parts.push(vec![step]);
+                    }
                 }
+                bytes += size;
             }
-            bytes += size;
         }
-        parts
+        parts.into_iter()
     }
 
-    pub(super) fn append_restated(
-        &mut self,
-        state: Restated,
-        then: Then,
-        out: &mut Vec<Action>,
-    ) -> Bytes {
+    fn append_restated(&mut self, state: Restated, then: Then, out: &mut Vec<Action>) -> Bytes {
         let seq = self.next_seq();
         let key = match &state {
-            Restated::Execution { execution, .. } | Restated::Recalled { execution, .. } => {
-                execution.clone()
-            }
+            Restated::Execution { execution, .. } => execution.clone(),
             Restated::Names(_) | Restated::Complete { .. } => Arc::from(""),
         };
         let json = to_bytes(&HistoryRecord::Restatement {

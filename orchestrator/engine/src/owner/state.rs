@@ -3,14 +3,14 @@
 //! Owns: open executions, taken names, input positions, mark and base. It changes only by accepted history records,
 //! whether just decided or read back.
 
+use super::records::{Dictionaries, Records};
 use crate::definitions::Definition;
 use baton_machine::Execution;
-use baton_machine::logging::Logging;
 use baton_schemas::Payload;
-use baton_schemas::history::{Closed, HistoryRecord, Positions, Started};
+use baton_schemas::history::{Closed, HistoryRecord, Positions};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What a reader of the history knows.
@@ -18,6 +18,10 @@ use std::sync::Arc;
 pub struct State {
     /// Open executions by ARN. Boxed: a table has up to twice the room that it needs.
     pub executions: FxHashMap<Arc<str>, Box<Slot>>,
+    /// Executions whose records are still to be packed, the one that changed first in front; some have closed.
+    pub cooling: VecDeque<Arc<str>>,
+    /// What packing needs.
+    pub dictionaries: Dictionaries,
     /// Names of closed executions.
     pub names: Names,
     /// Next offsets of the input topics.
@@ -28,19 +32,6 @@ pub struct State {
     pub mark: i64,
     /// Claim after which everything live was stated again last (R14).
     pub base: Option<i64>,
-    /// Starts of Express executions that the last mark did not say are done, by offset; only while folding.
-    pub express: BTreeMap<i64, ExpressStart>,
-}
-
-/// The start of an Express execution whose caller does not wait.
-#[derive(Clone, Debug)]
-pub struct ExpressStart {
-    /// ARN.
-    pub execution: Arc<str>,
-    /// Facts of the start.
-    pub started: Box<Started>,
-    /// Input.
-    pub input: Payload,
 }
 
 /// An open execution.
@@ -53,24 +44,44 @@ pub struct Slot {
     /// To recognise a repeated start.
     pub start_hash: u64,
     /// Its history records as written, oldest first.
-    pub records: Vec<Bytes>,
+    pub records: Records,
+    /// Whether it is in [`State::cooling`].
+    pub cools: bool,
     /// When its next timer is due, as entered in the timer queue.
     pub due_ms: Option<i64>,
     /// Epoch in which it was stated last (R14).
     pub restated: i64,
     /// Ignored completions among `records`; see [`crate::limits::IGNORED_KEPT_MAX`].
     pub ignored: u32,
-    /// What of it is logged.
-    pub logging: Logging,
 }
 
-impl Slot {
-    /// Adds a history record. The first takes no more room than it needs: most executions that wait for long have one.
-    pub fn keep(&mut self, json: Bytes) {
-        if self.records.is_empty() {
-            self.records.reserve_exact(1);
+impl State {
+    /// Adds a history record to those of an open execution.
+    pub fn keep(&mut self, arn: &Arc<str>, json: Bytes) {
+        let Some(slot) = self.executions.get_mut(arn) else {
+            return;
+        };
+        slot.records.push(json);
+        if !slot.cools {
+            slot.cools = true;
+            self.cooling.push_back(arn.clone());
         }
-        self.records.push(json);
+    }
+
+    /// Packs the records of executions that have not changed for long: of those that are more than `left`, and of at most
+    /// `most`.
+    pub fn cool(&mut self, left: usize, most: usize) {
+        for _ in 0..most {
+            if self.cooling.len() <= left {
+                return;
+            }
+            let arn = self.cooling.pop_front();
+            if let Some(slot) = arn.and_then(|arn| self.executions.get_mut(&arn)) {
+                slot.cools = false;
+                let machine = &slot.execution.started().machine;
+                slot.records.pack(machine, &mut self.dictionaries);
+            }
+        }
     }
 }
 
@@ -161,25 +172,19 @@ pub fn start_hash(machine: &str, input: &Payload) -> u64 {
     hash
 }
 
-/// What of a machine's executions is logged.
-pub fn logging_of(definition: &Definition) -> Logging {
-    Logging::of(&definition.entry.settings["loggingConfiguration"])
-}
-
 /// The settings of a start that every reader finds again in the first event.
 pub fn started_by(
     definition: &Definition,
     traceparent: Option<Arc<str>>,
     reply_to: Option<baton_schemas::request::ReplyTo>,
     qualifier: Option<Arc<str>>,
-) -> Started {
-    Started {
+) -> baton_schemas::history::Started {
+    baton_schemas::history::Started {
         machine: definition.arn.clone(),
         revision: definition.revision,
         role_arn: definition.entry.role_arn.clone(),
         traceparent,
         reply_to,
         qualifier,
-        express: None,
     }
 }

@@ -6,7 +6,7 @@ use super::Owner;
 use super::claim::Phase;
 use super::fold::pending_effect;
 use super::outbox::Effects;
-use crate::limits::{TAIL_EVERY_MS, TICK_MAX_MS};
+use crate::limits::{COOLING_MAX, PACKED_PER_TICK_MAX, TAIL_EVERY_MS, TICK_MAX_MS};
 use crate::ports::Action;
 use baton_machine::{Effect, Stimulus};
 use baton_schemas::history::Cause;
@@ -22,7 +22,7 @@ impl Owner {
             Phase::Draining { .. } => self.look_at_end(out),
             Phase::Active => {
                 self.fire(out);
-                self.fire_express(out);
+                self.pack_some();
                 if self.may_append() {
                     self.mark_if_due(out);
                     self.send_again(out);
@@ -45,8 +45,6 @@ impl Owner {
             Phase::Active if self.may_append() && self.restating_can_go_on() => Some(self.clock_ms),
             Phase::Active if self.may_append() => {
                 let first = self.memory.timers.first().map(|(due_ms, _)| *due_ms);
-                let express = self.memory.express.next_due_ms();
-                let first = first.into_iter().chain(express).min();
                 Some(first.map_or(soon_ms, |due_ms| due_ms.min(soon_ms)))
             }
             _ => Some(soon_ms),
@@ -126,6 +124,13 @@ impl Owner {
         for (_, effects) in due {
             self.send_effects(offset, effects, out);
         }
+    }
+
+    /// Packs records of executions that have not changed for long, or of any when there is nothing else to do.
+    fn pack_some(&mut self) {
+        let idle = self.memory.in_flight.is_empty();
+        let left = if idle { 0 } else { COOLING_MAX };
+        self.memory.state.cool(left, PACKED_PER_TICK_MAX);
     }
 
     fn expire_names(&mut self) {

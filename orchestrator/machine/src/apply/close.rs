@@ -1,7 +1,6 @@
 //! The end of an execution.
 //!
-//! Owns: what a closing event leaves: a status and nothing that waits. One that did not succeed keeps where it was, for
-//! a redrive.
+//! Owns: what a closing event leaves: a status and nothing that waits.
 
 use super::phase;
 use crate::effect::{Closing, Effect, Status};
@@ -19,13 +18,10 @@ pub(super) fn close(
 ) {
     phase::cancel(execution, 0, effects);
     execution.timers.clear();
+    execution.others = None;
     execution.main.retries = Vec::new();
-    if status == Status::Succeeded {
-        execution.others = None;
-        execution.main.variables = None;
-        execution.variable_bytes = 0;
-    }
-    execution.unpause();
+    execution.main.variables = None;
+    execution.variable_bytes = 0;
     execution.status = status;
     effects.push(Effect::Closed(Closing {
         status,

@@ -237,7 +237,8 @@ fn ensure_started(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
     let started = decider
         .execution
         .frame(frame)
-        .is_some_and(Frame::is_started);
+        .and_then(Frame::task)
+        .is_some_and(|task| task.started);
     if task.resource.family == Family::Activity && !started {
         decider.emit(frame, EventKind::ActivityStarted { worker: None }, None)?;
     }

@@ -1,6 +1,6 @@
 //! Random but repeatable histories of a few partitions.
 
-use baton_engine::views::{Applied, Change, ClosedAs, Opened, Redrives};
+use baton_engine::views::{Applied, Change, ClosedAs, Opened};
 use baton_machine::Status;
 use baton_schemas::arn::{execution_arn, state_machine_arn};
 use baton_schemas::history::{Closed, InputTopic, Positions};
@@ -66,10 +66,7 @@ struct Partition {
     base: Option<i64>,
     since_base: u64,
     open: Vec<Open>,
-    closed: Vec<Open>,
-    /// Closed before the log began anew: the store has nothing of them.
-    forgotten: Vec<Open>,
-    redrives: u32,
+    closed: Vec<(Arc<str>, i64)>,
     to_restate: VecDeque<Open>,
 }
 
@@ -125,7 +122,7 @@ impl Histories {
     pub fn begin_anew(&mut self, partition: i32) {
         let partition = &mut self.partitions[partition as usize];
         (partition.offset, partition.mark) = (0, 0);
-        partition.forgotten.append(&mut partition.closed);
+        partition.closed.clear();
         partition.to_restate = partition.open.drain(..).collect();
     }
 
@@ -143,11 +140,7 @@ impl Histories {
             4..8 => {
                 let mark = self.random.within(partition.mark..partition.offset);
                 (partition.mark, partition.base) = (mark, Some(partition.epoch));
-                if self.random.chance(30) {
-                    return Change::None;
-                }
-                let some = self.random.below(3) as i64;
-                Change::Marked((0..some).map(|n| mark - some + n).collect())
+                Change::None
             }
             8..10 => {
                 partition.since_base = 0;
@@ -169,26 +162,16 @@ impl Histories {
             }
             16..19 if !partition.closed.is_empty() => {
                 let at = self.random.below(partition.closed.len() as u64) as usize;
-                let Open { arn, start_ms, .. } = partition.closed[at].clone();
+                let (execution, start_ms) = partition.closed[at].clone();
                 Change::Step {
-                    execution: arn,
+                    execution,
                     start_ms,
                     json,
                     opened: None,
                     closed: None,
                 }
             }
-            19..22 if !partition.closed.is_empty() => {
-                let at = self.random.below(partition.closed.len() as u64) as usize;
-                let closed = partition.closed.swap_remove(at);
-                self.reopen(n, closed, json)
-            }
-            22..25 if !partition.forgotten.is_empty() => {
-                let at = self.random.below(partition.forgotten.len() as u64) as usize;
-                let closed = partition.forgotten.swap_remove(at);
-                self.reopen(n, closed, json)
-            }
-            25..65 if !partition.open.is_empty() => self.step(n, json),
+            19..65 if !partition.open.is_empty() => self.step(n, json),
             _ => self.start(n, json),
         }
     }
@@ -211,7 +194,7 @@ impl Histories {
         let closed = self.random.chance(20).then(|| self.closing(start_ms));
         let partition = &mut self.partitions[n];
         match closed {
-            Some(_) => partition.closed.push(open),
+            Some(_) => partition.closed.push((arn.clone(), start_ms)),
             None => partition.open.push(open),
         }
         Change::Step {
@@ -229,8 +212,8 @@ impl Histories {
         let Open { arn, start_ms, .. } = partition.open[at].clone();
         let closes = self.random.chance(30);
         if closes {
-            let closed = partition.open.swap_remove(at);
-            partition.closed.push(closed);
+            partition.open.swap_remove(at);
+            partition.closed.push((arn.clone(), start_ms));
         }
         let closed = closes.then(|| self.closing(start_ms));
         Change::Step {
@@ -238,31 +221,6 @@ impl Histories {
             start_ms,
             json,
             opened: None,
-            closed,
-        }
-    }
-
-    fn reopen(&mut self, n: usize, open: Open, json: Bytes) -> Change {
-        let start_ms = open.start_ms;
-        let closed = self.random.chance(20).then(|| self.closing(start_ms));
-        let partition = &mut self.partitions[n];
-        partition.redrives += 1;
-        let redrives = Redrives {
-            count: partition.redrives,
-            last_ms: Some(START_MS + partition.offset),
-        };
-        let (execution, opened) = (open.arn.clone(), open.opened.clone());
-        match closed {
-            Some(_) => partition.closed.push(open),
-            None => partition.open.push(open),
-        }
-        Change::Reopened {
-            execution,
-            start_ms,
-            opened,
-            redrives,
-            past: Bytes::from_static(b"{\"past\":true}"),
-            json,
             closed,
         }
     }
