@@ -9,7 +9,7 @@ use baton_schemas::topics::Topics;
 use baton_schemas::{Payload, Request, cloudevents as ce};
 use rdkafka::Message;
 use rdkafka::consumer::BaseConsumer;
-use rdkafka::message::Headers;
+use rdkafka::message::{BorrowedHeaders, Headers};
 use rdkafka::producer::{DefaultProducerContext, ThreadedProducer};
 use std::error::Error;
 use std::sync::Arc;
@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 
 /// A result that doesn't come within this time means that something is wrong.
 const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// With so many in flight results are taken, and executions started, in groups,
+const GATHER_FROM: u32 = 50;
+/// one after as much time as this for each in flight: a small part of what an execution takes then.
+const GATHER_EACH: Duration = Duration::from_micros(5);
 
 struct Load<'a> {
     arguments: &'a Arguments,
@@ -61,6 +65,11 @@ impl Load<'_> {
         count: usize,
         in_flight: usize,
     ) -> Result<(Vec<Duration>, Duration), Box<dyn Error>> {
+        let prefix = format!(":{}-{kind}-", self.arguments.run);
+        let gather = match u32::try_from(in_flight)? {
+            GATHER_FROM.. => GATHER_EACH * u32::try_from(in_flight)?,
+            _ => Duration::ZERO,
+        };
         let begin = Instant::now();
         let mut started = vec![begin; count];
         let mut latencies = Vec::with_capacity(count);
@@ -71,9 +80,15 @@ impl Load<'_> {
                 self.start(kind, next)?;
                 next += 1;
             }
-            if let Some(i) = self.result(kind)? {
-                latencies.push(started[i].elapsed());
+            // Whoever has many in flight takes what has come together, and starts as many together.
+            let mut timeout = RESULT_TIMEOUT;
+            while let Some(found) = self.result(&prefix, timeout)? {
+                if let Some(i) = found {
+                    latencies.push(started[i].elapsed());
+                }
+                timeout = Duration::ZERO;
             }
+            std::thread::sleep(gather);
         }
         latencies.sort();
         Ok((latencies, begin.elapsed()))
@@ -96,31 +111,24 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// The next result: the number of its execution; `None` for one of an earlier run.
-    fn result(&self, kind: &str) -> Result<Option<usize>, Box<dyn Error>> {
-        let message = self
-            .consumer
-            .poll(RESULT_TIMEOUT)
-            .ok_or("no result within 60 s")??;
-        let key = std::str::from_utf8(message.key().unwrap_or_default())?;
-        let Some(number) = key.rsplit_once(&format!(":{}-{kind}-", self.arguments.run)) else {
-            return Ok(None);
+    /// The next result within `timeout`, or `None`: the number of its execution, or `None` for one of an earlier run.
+    fn result(&self, prefix: &str, timeout: Duration) -> Result<Option<Option<usize>>, Box<dyn Error>> {
+        let Some(message) = self.consumer.poll(timeout) else {
+            return match timeout {
+                Duration::ZERO => Ok(None),
+                _ => Err("no result within 60 s".into()),
+            };
         };
-        let status = message.headers().and_then(|headers| {
-            headers
-                .iter()
-                .find(|h| h.key == ce::SUBJECT)
-                .and_then(|h| h.value)
-                .map(<[u8]>::to_vec)
-        });
-        if status.as_deref() != Some(b"SUCCEEDED") {
-            return Err(format!(
-                "{key} ended {}",
-                String::from_utf8_lossy(&status.unwrap_or_default())
-            )
-            .into());
+        let message = message?;
+        let key = std::str::from_utf8(message.key().unwrap_or_default())?;
+        let Some((_, number)) = key.rsplit_once(prefix) else {
+            return Ok(Some(None));
+        };
+        let subject = |headers: &BorrowedHeaders| headers.iter().find(|h| h.key == ce::SUBJECT).and_then(|h| Some(h.value? == b"SUCCEEDED"));
+        if message.headers().and_then(subject) != Some(true) {
+            return Err(format!("{key} did not succeed").into());
         }
-        Ok(Some(number.1.parse()?))
+        Ok(Some(Some(number.parse()?)))
     }
 }
 
