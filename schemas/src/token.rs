@@ -125,8 +125,7 @@ fn short(execution: &str, event_id: u64) -> Option<Arc<str>> {
         return None;
     };
     let partition = PARTITIONS.iter().position(|known| *known == partition)?;
-    let is_account =
-        account.len() == ACCOUNT_LENGTH && account.bytes().all(|b| b.is_ascii_digit());
+    let is_account = account.len() == ACCOUNT_LENGTH && account.bytes().all(|b| b.is_ascii_digit());
     if !is_account || ![region, machine, name].into_iter().all(is_plain) {
         return None;
     }

@@ -17,10 +17,6 @@ use std::time::{Duration, Instant};
 
 /// A result that doesn't come within this time means that something is wrong.
 const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
-/// With so many in flight results are taken, and executions started, in groups,
-const GATHER_FROM: u32 = 50;
-/// one after as much time as this for each in flight: a small part of what an execution takes then.
-const GATHER_EACH: Duration = Duration::from_micros(5);
 
 struct Load<'a> {
     arguments: &'a Arguments,
@@ -66,10 +62,6 @@ impl Load<'_> {
         in_flight: usize,
     ) -> Result<(Vec<Duration>, Duration), Box<dyn Error>> {
         let prefix = format!(":{}-{kind}-", self.arguments.run);
-        let gather = match u32::try_from(in_flight)? {
-            GATHER_FROM.. => GATHER_EACH * u32::try_from(in_flight)?,
-            _ => Duration::ZERO,
-        };
         let begin = Instant::now();
         let mut started = vec![begin; count];
         let mut latencies = Vec::with_capacity(count);
@@ -80,7 +72,7 @@ impl Load<'_> {
                 self.start(kind, next)?;
                 next += 1;
             }
-            // Whoever has many in flight takes what has come together, and starts as many together.
+            // What has come by now is taken together, and as many are started together.
             let mut timeout = RESULT_TIMEOUT;
             while let Some(found) = self.result(&prefix, timeout)? {
                 if let Some(i) = found {
@@ -88,7 +80,6 @@ impl Load<'_> {
                 }
                 timeout = Duration::ZERO;
             }
-            std::thread::sleep(gather);
         }
         latencies.sort();
         Ok((latencies, begin.elapsed()))
@@ -112,7 +103,11 @@ impl Load<'_> {
     }
 
     /// The next result within `timeout`, or `None`: the number of its execution, or `None` for one of an earlier run.
-    fn result(&self, prefix: &str, timeout: Duration) -> Result<Option<Option<usize>>, Box<dyn Error>> {
+    fn result(
+        &self,
+        prefix: &str,
+        timeout: Duration,
+    ) -> Result<Option<Option<usize>>, Box<dyn Error>> {
         let Some(message) = self.consumer.poll(timeout) else {
             return match timeout {
                 Duration::ZERO => Ok(None),
@@ -124,7 +119,12 @@ impl Load<'_> {
         let Some((_, number)) = key.rsplit_once(prefix) else {
             return Ok(Some(None));
         };
-        let subject = |headers: &BorrowedHeaders| headers.iter().find(|h| h.key == ce::SUBJECT).and_then(|h| Some(h.value? == b"SUCCEEDED"));
+        let subject = |headers: &BorrowedHeaders| {
+            headers
+                .iter()
+                .find(|h| h.key == ce::SUBJECT)
+                .and_then(|h| Some(h.value? == b"SUCCEEDED"))
+        };
         if message.headers().and_then(subject) != Some(true) {
             return Err(format!("{key} did not succeed").into());
         }
