@@ -411,7 +411,10 @@ impl Performer {
     fn apply(&mut self) {
         if !self.applied.is_empty() {
             add(&self.counters.applied, self.applied.len() as u64);
-            self.ways.views.apply(std::mem::take(&mut self.applied));
+            // The next batch is about as large.
+            let room = Vec::with_capacity(self.applied.len());
+            let applied = std::mem::replace(&mut self.applied, room);
+            self.ways.views.apply(applied);
         }
     }
 

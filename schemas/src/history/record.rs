@@ -230,6 +230,8 @@ pub(crate) type HistoryRecordV1 = Versioned<HistoryRecord>;
 
 /// The version written by this build.
 const VERSION: u32 = 1;
+/// Room that most records need, bytes.
+const JSON_BYTES_USUAL: usize = 2_048;
 
 impl HistoryRecord {
     /// Writes the record as JSON.
@@ -238,11 +240,15 @@ impl HistoryRecord {
     /// Never: every field serialises.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(&Versioned {
+        // Most fit without growing; what is too much is given back.
+        let mut json = Vec::with_capacity(JSON_BYTES_USUAL);
+        let versioned = Versioned {
             v: VERSION,
             r: self,
-        })
-        .expect("history records serialise")
+        };
+        serde_json::to_writer(&mut json, &versioned).expect("history records serialise");
+        json.shrink_to_fit();
+        json
     }
 
     /// Reads a record of any version up to this build's.

@@ -9,7 +9,7 @@ use baton_schemas::topics::Topics;
 use baton_schemas::{Payload, Request, cloudevents as ce};
 use rdkafka::Message;
 use rdkafka::consumer::BaseConsumer;
-use rdkafka::message::Headers;
+use rdkafka::message::{BorrowedHeaders, Headers};
 use rdkafka::producer::{DefaultProducerContext, ThreadedProducer};
 use std::error::Error;
 use std::sync::Arc;
@@ -61,6 +61,7 @@ impl Load<'_> {
         count: usize,
         in_flight: usize,
     ) -> Result<(Vec<Duration>, Duration), Box<dyn Error>> {
+        let prefix = format!(":{}-{kind}-", self.arguments.run);
         let begin = Instant::now();
         let mut started = vec![begin; count];
         let mut latencies = Vec::with_capacity(count);
@@ -71,8 +72,13 @@ impl Load<'_> {
                 self.start(kind, next)?;
                 next += 1;
             }
-            if let Some(i) = self.result(kind)? {
-                latencies.push(started[i].elapsed());
+            // What has come by now is taken together, and as many are started together.
+            let mut timeout = RESULT_TIMEOUT;
+            while let Some(found) = self.result(&prefix, timeout)? {
+                if let Some(i) = found {
+                    latencies.push(started[i].elapsed());
+                }
+                timeout = Duration::ZERO;
             }
         }
         latencies.sort();
@@ -96,31 +102,33 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// The next result: the number of its execution; `None` for one of an earlier run.
-    fn result(&self, kind: &str) -> Result<Option<usize>, Box<dyn Error>> {
-        let message = self
-            .consumer
-            .poll(RESULT_TIMEOUT)
-            .ok_or("no result within 60 s")??;
-        let key = std::str::from_utf8(message.key().unwrap_or_default())?;
-        let Some(number) = key.rsplit_once(&format!(":{}-{kind}-", self.arguments.run)) else {
-            return Ok(None);
+    /// The next result within `timeout`, or `None`: the number of its execution, or `None` for one of an earlier run.
+    fn result(
+        &self,
+        prefix: &str,
+        timeout: Duration,
+    ) -> Result<Option<Option<usize>>, Box<dyn Error>> {
+        let Some(message) = self.consumer.poll(timeout) else {
+            return match timeout {
+                Duration::ZERO => Ok(None),
+                _ => Err("no result within 60 s".into()),
+            };
         };
-        let status = message.headers().and_then(|headers| {
+        let message = message?;
+        let key = std::str::from_utf8(message.key().unwrap_or_default())?;
+        let Some((_, number)) = key.rsplit_once(prefix) else {
+            return Ok(Some(None));
+        };
+        let subject = |headers: &BorrowedHeaders| {
             headers
                 .iter()
                 .find(|h| h.key == ce::SUBJECT)
-                .and_then(|h| h.value)
-                .map(<[u8]>::to_vec)
-        });
-        if status.as_deref() != Some(b"SUCCEEDED") {
-            return Err(format!(
-                "{key} ended {}",
-                String::from_utf8_lossy(&status.unwrap_or_default())
-            )
-            .into());
+                .and_then(|h| Some(h.value? == b"SUCCEEDED"))
+        };
+        if message.headers().and_then(subject) != Some(true) {
+            return Err(format!("{key} did not succeed").into());
         }
-        Ok(Some(number.1.parse()?))
+        Ok(Some(Some(number.parse()?)))
     }
 }
 

@@ -45,8 +45,9 @@ pub const REVOKE_WAIT: Duration = Duration::from_secs(3);
 /// A consumer that is fenced twice within this time has a namesake: the worker ends. Without one, it takes a broker that
 /// was silent for a whole session in between.
 pub const FENCED_AGAIN_WITHIN: Duration = SESSION_TIMEOUT;
-/// How often finished offsets are committed.
-pub const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
+/// How often finished offsets are committed: what was finished since then is done again when the worker is killed. A
+/// commit costs the broker about what a batch of completions does, however many tasks there were.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
 /// Longest wait in one poll; also how soon a stop is seen.
 pub const POLL_WAIT: Duration = Duration::from_millis(100);
 /// How long a full worker keeps its prefetched messages before it pauses its partitions.
