@@ -19,6 +19,8 @@ mod node;
 mod process;
 mod serve;
 mod telemetry;
+#[cfg(feature = "workers")]
+mod worker;
 
 use clap::Parser;
 use cli::Command;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Command::History(arguments) => client::history(arguments),
         Command::List(arguments) => client::list(arguments),
         Command::Send(arguments) => client::send(arguments),
+        #[cfg(feature = "workers")]
+        Command::Worker(arguments) => worker::run(*arguments),
         #[cfg(feature = "demo")]
         Command::DemoWorker(arguments) => {
             dev::worker::serve(&arguments).map(|()| ExitCode::SUCCESS)
