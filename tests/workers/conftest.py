@@ -10,28 +10,33 @@ import pytest
 
 from story import Story
 from support.baton import Baton
+from support.broker import KINDS, made
 from support.clients import stepfunctions
-from support.kafka import Kafka
 from support.paths import RESULTS
 from target import Target
 from ways import WAYS
 
 
+def pytest_addoption(parser):
+    """What `./tests/run workers` takes beside pytest's own options."""
+    parser.addoption("--broker", choices=KINDS, default="embedded", help="which broker the workers run on")
+
+
 @pytest.fixture(scope="session")
 def directory(request):
     """Where this run keeps data and logs; it stays if something failed, since the logs tell why."""
-    made = RESULTS / "workers"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
-    yield made
+    folder = RESULTS / "workers"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
     if not request.session.testsfailed:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def kafka(directory):
+def kafka(request, directory):
     """A broker."""
-    broker = Kafka(directory / "kafka").start()
+    broker = made(request.config.getoption("broker"), directory / "kafka").start()
     yield broker
     broker.kill()
 
