@@ -26,6 +26,8 @@ pub const ATTEMPT: &str = "ce_batonattempt";
 pub const DEADLINE: &str = "ce_batondeadline";
 /// Seconds within which the worker must send a heartbeat.
 pub const HEARTBEAT: &str = "ce_batonheartbeat";
+/// ARN of the resource that a task calls, where its queue does not say all.
+pub const RESOURCE: &str = "ce_batonresource";
 /// Topic that the completion goes to, or the result of an execution started by a record.
 pub const REPLY_TOPIC: &str = "ce_batonreplytopic";
 /// Partition of that topic.

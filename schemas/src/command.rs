@@ -29,6 +29,9 @@ pub struct Command {
     pub deadline_ms: Option<i64>,
     /// `ce_batonheartbeat`, seconds.
     pub heartbeat_s: Option<u64>,
+    /// `ce_batonresource`: what the state calls (`Resource`), such as `arn:aws:states:::dynamodb:putItem`; absent for a
+    /// plain task queue, which says all.
+    pub resource: Option<Arc<str>>,
     /// `ce_batonreplytopic`: where the completion goes.
     pub reply_topic: Arc<str>,
     /// `ce_batonreplypartition`
@@ -66,6 +69,9 @@ impl Outgoing for Command {
         if let Some(heartbeat_s) = self.heartbeat_s {
             each(ce::HEARTBEAT, Decimal::unsigned(heartbeat_s).as_bytes());
         }
+        if let Some(resource) = &self.resource {
+            each(ce::RESOURCE, resource.as_bytes());
+        }
         each(ce::REPLY_TOPIC, self.reply_topic.as_bytes());
         each(
             ce::REPLY_PARTITION,
@@ -83,7 +89,7 @@ impl Command {
     /// # Errors
     /// What is missing or wrong.
     pub fn from_view(view: &impl RecordView) -> Result<Self, WireError> {
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 12] = [
             ce::TYPE,
             ce::ID,
             ce::SOURCE,
@@ -95,6 +101,7 @@ impl Command {
             ce::REPLY_TOPIC,
             ce::REPLY_PARTITION,
             ce::TRACEPARENT,
+            ce::RESOURCE,
         ];
         let h = Wanted::read(view, &NAMES);
         headers::expect_type(h.need(0)?, ce::TYPE_COMMAND)?;
@@ -108,6 +115,7 @@ impl Command {
                 .unwrap_or(0),
             deadline_ms: h.instant(6)?,
             heartbeat_s: h.number(7, "expected a whole number of seconds")?,
+            resource: h.text(11)?.map(Arc::from),
             reply_topic: h.need(8)?.into(),
             reply_partition: h
                 .partition(9)?

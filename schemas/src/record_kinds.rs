@@ -181,6 +181,11 @@ pub const RECORD_KINDS: [RecordKind; 15] = [
                 HeaderForm::Number,
                 "Seconds within which the worker must send a heartbeat.",
             ),
+            optional(
+                ce::RESOURCE,
+                HeaderForm::Text,
+                "ARN of what the state calls; absent for a plain task queue, which says all.",
+            ),
             required(
                 ce::REPLY_TOPIC,
                 HeaderForm::Text,

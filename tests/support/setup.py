@@ -14,7 +14,7 @@ import sys
 
 from support.paths import (
     CACHE, CLIENT_TOOLS, CLIENT_TOOLS_REQUIREMENTS, KAFKA_LIBS, KAFKA_POM, KAFKA_TOOLS_LIBS, KAFKA_TOOLS_POM, KAFKAJS,
-    KAFKAJS_PACKAGE, REQUIREMENTS, SDK_JS, SDK_JS_PACKAGE, VENV, VENV_PYTHON,
+    KAFKAJS_PACKAGE, REQUIREMENTS, SDK_JS, SDK_JS_PACKAGE, VENV, VENV_PYTHON, WORKERS, WORKERS_NODE, WORKERS_SOURCES,
 )
 
 # command -> Debian package that has it.
@@ -23,6 +23,8 @@ FOR_CERTIFICATES = {"openssl": "openssl"}
 FOR_KAFKA = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
 FOR_KAFKA_TOOLS = {**FOR_KAFKA, "javac": "openjdk-17-jdk-headless"}
 FOR_KAFKAJS = {"node": "nodejs", "npm": "npm"}
+# AWS's runtime interface clients for Python and Node bring C++ with them, and build it.
+FOR_LAMBDA = {"autoconf": "autoconf", "automake": "automake", "cmake": "cmake", "libtoolize": "libtool", **FOR_BUILD}
 FOR_KCAT = {"kcat": "kcat"}
 JAVA_MINIMUM = 17
 
@@ -99,6 +101,55 @@ def _npm(folder, package, what):
     _stamp(stamp, package)
 
 
+def lambda_runtimes():
+    """AWS's runtime interface clients for Lambda, and moto; what can't be had is said, and its tests are skipped."""
+    for name, step in (("Python", _lambda_python), ("Node", _lambda_node), ("Rust", _lambda_rust)):
+        try:
+            _system_packages(FOR_LAMBDA)
+            step()
+        except Missing as missing:
+            print(f"workers in {name} are skipped: {missing}", flush=True)
+
+
+def _lambda_python():
+    source = WORKERS_SOURCES / "requirements.txt"
+    folder = WORKERS / "venv"
+    if _stamped(folder / "stamp", source):
+        return
+    WORKERS.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    otherwise = "pip could not install tests/workers/requirements.txt: check the network, or your package index settings"
+    _must([sys.executable, "-m", "venv", str(folder)], "python3 could not make a virtual environment")
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(source)]
+    _must(pip, otherwise, on_failure=folder)
+    _stamp(folder / "stamp", source)
+
+
+def _lambda_node():
+    _system_packages(FOR_KAFKAJS)
+    source = WORKERS_SOURCES / "package.json"
+    if _stamped(WORKERS_NODE / "stamp", source):
+        return
+    shutil.rmtree(WORKERS_NODE, ignore_errors=True)
+    WORKERS_NODE.mkdir(parents=True)
+    shutil.copy(source, WORKERS_NODE)
+    npm = ["npm", "install", "--prefix", str(WORKERS_NODE), "--no-audit", "--no-fund"]
+    otherwise = "npm could not install tests/workers/package.json: check the network, or your npm registry settings"
+    _must(npm, otherwise, on_failure=WORKERS_NODE)
+    _stamp(WORKERS_NODE / "stamp", source)
+
+
+def _lambda_rust():
+    source = WORKERS_SOURCES / "functions" / "rust"
+    folder = WORKERS / "rust"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "manifest.toml", folder / "Cargo.toml")
+    shutil.copy(source / "main.rs", folder)
+    shutil.copy(WORKERS_SOURCES / "rust" / "src" / "lib.rs", folder / "steps.rs")
+    cargo = ["cargo", "build", "-q", "--release", "--manifest-path", str(folder / "Cargo.toml"), "--target-dir", str(folder / "target")]
+    _must(cargo, "cargo could not build the function of tests/workers/functions/rust")
+
+
 def kcat():
     """kcat, if the system has it or can get it; its tests are skipped otherwise, as it is in no registry of a language."""
     try:
@@ -162,9 +213,11 @@ def _check_java():
         raise Missing(f"Kafka 4 needs Java {JAVA_MINIMUM} or newer, but `java -version` says: {said.strip()[:200]}")
 
 
-def _must(command, otherwise, environment=None):
+def _must(command, otherwise, environment=None, on_failure=None):
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     if run.returncode != 0:
+        if on_failure is not None:  # half of it must not look like all of it
+            shutil.rmtree(on_failure, ignore_errors=True)
         raise Missing(f"{otherwise}\n{' '.join(command)} said:\n{(run.stdout + run.stderr)[-2000:]}")
 
 

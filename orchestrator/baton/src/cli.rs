@@ -60,6 +60,9 @@ pub enum Command {
     Completion(CompletionArguments),
     /// Sends one record to a topic.
     Send(SendArguments),
+    /// Runs a ready-made worker: Lambda functions as they are, or HTTP calls.
+    #[cfg(feature = "workers")]
+    Worker(Box<crate::worker::WorkerArguments>),
     /// Runs the example workers; `dev` does that in a process of their own.
     #[cfg(feature = "demo")]
     #[command(hide = true)]

@@ -26,6 +26,8 @@ mod process;
 mod rehearse;
 mod serve;
 mod telemetry;
+#[cfg(feature = "workers")]
+mod worker;
 
 use clap::Parser;
 use cli::Command;
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
         Command::Graph(arguments) => picture::graph(&arguments),
         Command::Completion(arguments) => Ok(complete::completion(&arguments)),
         Command::Send(arguments) => client::send(arguments),
+        #[cfg(feature = "workers")]
+        Command::Worker(arguments) => worker::run(*arguments),
         #[cfg(feature = "demo")]
         Command::DemoWorker(arguments) => {
             dev::worker::serve(&arguments).map(|()| ExitCode::SUCCESS)

@@ -38,6 +38,8 @@ pub struct TaskCommand {
     pub deadline_ms: Option<i64>,
     /// Heartbeat interval, seconds.
     pub heartbeat_s: Option<u64>,
+    /// ARN of what the state calls; `None` for a plain task queue, which says all.
+    pub resource: Option<Arc<str>>,
     /// Input of the task.
     pub input: Payload,
 }

@@ -10,7 +10,7 @@ use crate::stimulus::Stimulus;
 use crate::timers::Timers;
 use baton_language::Program;
 use baton_schemas::Payload;
-use baton_schemas::history::{Event, Started};
+use baton_schemas::history::{Event, Resource, Started};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -294,7 +294,20 @@ impl Execution {
             scheduled_ms: task.scheduled_ms,
             deadline_ms: task.deadline_ms,
             heartbeat_s: task.heartbeat_s,
+            resource: called(&task.resource, &task.queue),
             input: task.input.clone(),
         }
+    }
+}
+
+/// The ARN in a state's `Resource`, as the worker needs it to know what is wanted of it. A plain task queue says all by
+/// itself, so its commands, by far the most, carry nothing more.
+fn called(resource: &Resource, queue: &str) -> Option<Arc<str>> {
+    let plain =
+        resource.kind.as_ref() == "baton" && resource.name.strip_prefix("task.") == Some(queue);
+    match (plain, resource.kind.as_ref()) {
+        (true, _) => None,
+        (false, "") => Some(resource.name.clone()),
+        (false, kind) => Some(format!("arn:aws:states:::{kind}:{}", resource.name).into()),
     }
 }

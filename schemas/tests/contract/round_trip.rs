@@ -72,7 +72,7 @@ fn command() -> impl Strategy<Value = Command> {
     (
         token(),
         execution(),
-        text(),
+        (text(), option::of(text())),
         any::<u32>(),
         times,
         reply,
@@ -82,7 +82,7 @@ fn command() -> impl Strategy<Value = Command> {
             |(
                 token,
                 execution,
-                state,
+                (state, resource),
                 attempt,
                 (time_ms, deadline_ms, heartbeat_s),
                 reply,
@@ -95,6 +95,7 @@ fn command() -> impl Strategy<Value = Command> {
                 time_ms,
                 deadline_ms,
                 heartbeat_s,
+                resource,
                 reply_topic: reply.0,
                 reply_partition: reply.1,
                 traceparent: reply.2,

@@ -1,9 +1,10 @@
 //! How a worker is put together.
 
+use crate::batch::{BatchOptions, Batching};
 use crate::handler::{Blocking, Handler};
 use crate::kafka::config::KafkaOptions;
 use crate::limits::{CONCURRENCY_DEFAULT, DRAIN_DEFAULT};
-use crate::{Task, TaskError, Worker, WorkerError};
+use crate::{Metrics, Task, TaskError, Worker, WorkerError};
 use baton_schemas::topics::PREFIX_DEFAULT;
 use serde::Serialize;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ pub struct WorkerBuilder {
     pub(crate) concurrency: usize,
     pub(crate) auto_heartbeat: bool,
     pub(crate) drain_timeout: Duration,
+    pub(crate) metrics: Metrics,
+    /// What was wrong with a queue; said by `build`.
+    wrong: Option<WorkerError>,
 }
 
 pub(crate) struct QueueOptions {
@@ -42,6 +46,8 @@ impl WorkerBuilder {
             concurrency: CONCURRENCY_DEFAULT,
             auto_heartbeat: true,
             drain_timeout: DRAIN_DEFAULT,
+            metrics: Metrics::default(),
+            wrong: None,
         }
     }
 
@@ -76,8 +82,94 @@ impl WorkerBuilder {
     }
 
     /// Serves task queue `name` (the part after `task.` in a Task state's resource) with an async function.
-    pub fn queue(mut self, name: impl Into<String>, handler: impl Handler) -> Self {
-        let (name, handler) = (name.into(), Arc::new(handler));
+    pub fn queue(self, name: impl Into<String>, handler: impl Handler) -> Self {
+        self.boxed(name.into(), Arc::new(handler))
+    }
+
+    /// The same with a function that computes or blocks; it runs on a thread of its own. It can't be stopped at the
+    /// task's deadline (its result is dropped then), so it may look at [`Task::is_cancelled`] and [`Task::time_left`].
+    pub fn queue_blocking<F, R>(self, name: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(Task) -> Result<R, TaskError> + Send + Sync + 'static,
+        R: Serialize + 'static,
+    {
+        self.boxed(name.into(), Arc::new(Blocking::new(handler)))
+    }
+
+    /// The same with a function that does several tasks at once: it gives one outcome for each task, in their order. Set
+    /// [`Self::concurrency`] to a few batches: tasks that wait for their batch count as running.
+    pub fn queue_batch<F, Fut, R>(
+        self,
+        name: impl Into<String>,
+        options: BatchOptions,
+        handler: F,
+    ) -> Self
+    where
+        F: Fn(Vec<Task>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Vec<Result<R, TaskError>>> + Send + 'static,
+        R: Serialize + Send + 'static,
+    {
+        self.boxed(name.into(), Arc::new(Batching::new(options, handler)))
+    }
+
+    /// The same with an async function that gets its input as a `T`, checked before against the JSON Schema of that type.
+    /// A wrong input fails the task with `Worker.BadInput`, and says all that is wrong.
+    #[cfg(feature = "schema")]
+    pub fn queue_typed<T, F, Fut, R>(mut self, name: impl Into<String>, handler: F) -> Self
+    where
+        T: serde::de::DeserializeOwned + schemars::JsonSchema + Send + 'static,
+        F: Fn(T, Task) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, TaskError>> + Send + 'static,
+        R: Serialize + 'static,
+    {
+        let name = name.into();
+        match crate::typed::Typed::<T, F>::new(&name, handler) {
+            Ok(typed) => self.boxed(name, Arc::new(typed)),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+                self
+            }
+        }
+    }
+
+    /// The same with a handler whose input is checked before against a JSON Schema of your own.
+    #[cfg(feature = "schema")]
+    pub fn queue_checked(
+        mut self,
+        name: impl Into<String>,
+        schema: &serde_json::Value,
+        handler: impl Handler,
+    ) -> Self {
+        let name = name.into();
+        match crate::typed::Check::new(&name, schema) {
+            Ok(check) => self.boxed(name, Arc::new(crate::typed::Checked::new(check, handler))),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+                self
+            }
+        }
+    }
+
+    /// The same with a function whose effects on the inbox's database happen once for each task, however often its command
+    /// comes. It runs on a thread of its own, one task after the other, since they share a database.
+    #[cfg(feature = "inbox")]
+    pub fn queue_once<F, R>(self, name: impl Into<String>, inbox: &crate::Inbox, handler: F) -> Self
+    where
+        F: Fn(&Task, &rusqlite::Transaction<'_>) -> Result<R, TaskError> + Send + Sync + 'static,
+        R: Serialize + 'static,
+    {
+        let once = crate::inbox::Once::new(inbox.clone(), handler);
+        self.boxed(name.into(), Arc::new(once))
+    }
+
+    /// The queue named last, for tests of its handler.
+    pub(crate) fn last_queue(self) -> Result<(String, Arc<dyn Handler>), WorkerError> {
+        let mut worker = self.build()?;
+        let last = worker.options.queues.pop().ok_or(WorkerError::NoQueue)?;
+        Ok((last.name, last.handler))
+    }
+
+    fn boxed(mut self, name: String, handler: Arc<dyn Handler>) -> Self {
         self.queues.push(QueueOptions {
             name,
             group: None,
@@ -87,20 +179,9 @@ impl WorkerBuilder {
         self
     }
 
-    /// The same with a function that computes or blocks; it runs on a thread of its own. It can't be stopped at the
-    /// task's deadline (its result is dropped then), so it may look at [`Task::is_cancelled`] and [`Task::time_left`].
-    pub fn queue_blocking<F, R>(mut self, name: impl Into<String>, handler: F) -> Self
-    where
-        F: Fn(Task) -> Result<R, TaskError> + Send + Sync + 'static,
-        R: Serialize + 'static,
-    {
-        let (name, handler) = (name.into(), Arc::new(Blocking::new(handler)));
-        self.queues.push(QueueOptions {
-            name,
-            group: None,
-            concurrency: None,
-            handler,
-        });
+    /// Where tasks are counted; keep a clone of `metrics` to read it.
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics = metrics.clone();
         self
     }
 
@@ -138,6 +219,9 @@ impl WorkerBuilder {
     /// # Errors
     /// No queue, or one queue twice.
     pub fn build(self) -> Result<Worker, WorkerError> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
         if self.queues.is_empty() {
             return Err(WorkerError::NoQueue);
         }

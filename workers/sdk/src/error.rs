@@ -47,6 +47,13 @@ impl TaskError {
     }
 }
 
+/// A failure of the worker's own means, not of the task.
+#[cfg(feature = "inbox")]
+pub(crate) fn worker_failure(name: &str, what: &str, error: impl Display) -> TaskError {
+    tracing::error!(error.name = name, %error, "{what}");
+    TaskError::new(name, format!("{what}: {error}"))
+}
+
 /// Why a worker can't start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -56,6 +63,14 @@ pub enum WorkerError {
     /// The same queue was given twice.
     #[error("queue {0:?} has two handlers: give each queue one")]
     QueueTwice(String),
+    /// The schema of a queue's input can't be used.
+    #[error("queue {queue:?}: its input's schema is no JSON Schema: {reason}")]
+    BadSchema {
+        /// Whose it is.
+        queue: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A setting of the Kafka client is wrong.
     #[error(
         "the Kafka {client} could not be made: {source}; check `.kafka(..)` and `.kafka_config(..)`"

@@ -11,7 +11,18 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// What a handler's future gives once its output is JSON.
-pub type Output = Result<Payload, TaskError>;
+pub type Output = Result<Answer, TaskError>;
+
+/// What a handler that did not fail has to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The task is done; its output.
+    Done(Payload),
+    /// The first answer of a task that goes on, and that another completion will end: a job was submitted, or somebody was
+    /// given the task's token (`.waitForTaskToken`).
+    Submitted(Payload),
+}
 
 /// A handler of one task queue. Implemented by `async fn(Task) -> Result<impl Serialize, TaskError>`.
 pub trait Handler: Send + Sync + 'static {
@@ -27,7 +38,7 @@ where
 {
     fn start(&self, task: Task) -> BoxFuture<'static, Output> {
         let work = self(task);
-        Box::pin(async move { work.await.and_then(|output| to_payload(&output)) })
+        Box::pin(async move { work.await.and_then(|output| to_answer(&output)) })
     }
 }
 
@@ -47,18 +58,24 @@ where
 {
     fn start(&self, task: Task) -> BoxFuture<'static, Output> {
         let work = Arc::clone(&self.0);
-        let span = tracing::Span::current();
-        Box::pin(async move {
-            let run = move || span.in_scope(|| work(task).and_then(|output| to_payload(&output)));
-            match tokio::task::spawn_blocking(run).await {
-                Ok(output) => output,
-                Err(stopped) => Err(match stopped.try_into_panic() {
-                    Ok(panic) => panicked(&*panic),
-                    Err(cancelled) => TaskError::new(PANIC, cancelled),
-                }),
-            }
-        })
+        blocking(move || work(task).and_then(|output| to_answer(&output)))
     }
+}
+
+/// `work` on one of tokio's blocking threads, within the span of its task.
+pub(crate) fn blocking(
+    work: impl FnOnce() -> Output + Send + 'static,
+) -> BoxFuture<'static, Output> {
+    let span = tracing::Span::current();
+    Box::pin(async move {
+        match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
+            Ok(output) => output,
+            Err(stopped) => Err(match stopped.try_into_panic() {
+                Ok(panic) => panicked(&*panic),
+                Err(cancelled) => TaskError::new(PANIC, cancelled),
+            }),
+        }
+    })
 }
 
 /// Calls `step`, which runs user code; a panic in it becomes a failure.
@@ -76,10 +93,13 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> TaskError {
     TaskError::new(PANIC, words.unwrap_or("the handler panicked"))
 }
 
-fn to_payload<R: Serialize + 'static>(output: &R) -> Output {
+pub(crate) fn to_answer<R: Serialize + 'static>(output: &R) -> Output {
     // A payload is JSON already: passed on as it is, neither parsed nor copied.
     if let Some(payload) = (output as &dyn Any).downcast_ref::<Payload>() {
-        return Ok(payload.clone());
+        return Ok(Answer::Done(payload.clone()));
+    }
+    if let Some(answer) = (output as &dyn Any).downcast_ref::<Answer>() {
+        return Ok(answer.clone());
     }
     let bad = |e| {
         TaskError::new(
@@ -88,5 +108,5 @@ fn to_payload<R: Serialize + 'static>(output: &R) -> Output {
         )
     };
     let text = serde_json::to_string(output).map_err(bad)?;
-    Payload::from_text(&text).map_err(bad)
+    Payload::from_text(&text).map(Answer::Done).map_err(bad)
 }

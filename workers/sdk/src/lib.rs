@@ -11,10 +11,14 @@
 pub mod limits;
 pub mod testing;
 
+mod batch;
 mod builder;
 mod error;
 mod handler;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod kafka;
+mod metrics;
 mod offsets;
 #[cfg(feature = "otel")]
 pub mod otel;
@@ -24,12 +28,20 @@ mod signal;
 mod starter;
 mod task;
 mod trace;
+#[cfg(feature = "schema")]
+mod typed;
 mod worker;
 
+pub use batch::BatchOptions;
 pub use baton_schemas::{Payload, TaskToken};
 pub use builder::WorkerBuilder;
 pub use error::{TaskError, WorkerError};
-pub use handler::{Handler, Output};
+pub use handler::{Answer, Handler, Output};
+#[cfg(feature = "inbox")]
+pub use inbox::{INBOX_FAILED, Inbox};
+pub use metrics::{Counts, Metrics};
+#[cfg(feature = "inbox")]
+pub use rusqlite;
 pub use starter::Starter;
 pub use task::Task;
 pub use worker::Worker;

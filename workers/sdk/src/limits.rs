@@ -17,6 +17,12 @@ pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const CANCELLED_MAX: usize = 10_000;
 /// Messages taken from the consumer before commits and waits are looked at.
 pub const POLL_BATCH_MAX: usize = 1_000;
+/// Tasks of one batch, and tasks that wait to be in one.
+pub const BATCH_MAX: usize = 10_000;
+/// What a wrong input is told of at once.
+pub const SCHEMA_FINDINGS_MAX: usize = 10;
+/// How long an inbox remembers a finished task: as long as its command is kept (7 days), and a day more.
+pub const INBOX_KEPT: Duration = Duration::from_secs(8 * 24 * 3_600);
 /// Bytes of the cause in a failure completion.
 pub const CAUSE_BYTES_MAX: usize = 32_768;
 /// Records of the in-memory harness that nobody has looked at.

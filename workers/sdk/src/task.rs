@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 /// Name of the `tracing` span that a handler runs in.
@@ -27,6 +27,7 @@ struct Shared {
     outlet: Arc<dyn Outlet>,
     cancelled: AtomicBool,
     cancelled_notify: Notify,
+    begun: Instant,
 }
 
 impl Task {
@@ -49,6 +50,7 @@ impl Task {
                 outlet,
                 cancelled,
                 cancelled_notify,
+                begun: Instant::now(),
             }),
         }
     }
@@ -75,6 +77,12 @@ impl Task {
     #[must_use]
     pub fn queue(&self) -> &str {
         &self.shared.queue
+    }
+
+    /// ARN of what the state calls, such as `arn:aws:states:::lambda:invoke`; `None` where the queue says it all.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        self.shared.command.resource.as_deref()
     }
 
     /// Number of the attempt, from 0.
@@ -191,6 +199,11 @@ impl Task {
             outcome,
             traceparent: self.shared.traceparent.clone(),
         }
+    }
+
+    /// Since when this process has it.
+    pub(crate) fn begun(&self) -> Instant {
+        self.shared.begun
     }
 
     pub(crate) fn reply(&self) -> &Reply {

@@ -3,12 +3,12 @@
 //! The [`Harness`] runs a handler exactly as a worker does (concurrency excepted: the test decides what is sent when)
 //! and shows what would go to Kafka: completions, heartbeats, committed offsets.
 
-use crate::TaskError;
 use crate::handler::Handler;
 use crate::limits::{CONCURRENCY_DEFAULT, HARNESS_RECORDS_MAX};
 use crate::offsets::Offsets;
 use crate::outlet::{Outlet, Receipt, Reply};
 use crate::runner::Runner;
+use crate::{Metrics, TaskError, WorkerBuilder};
 use baton_schemas::{Command, Completion, Outcome, Payload, TaskToken};
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +24,7 @@ pub struct Harness {
     next_offset: AtomicI64,
     completions: mpsc::Receiver<Completion>,
     heartbeats: mpsc::Receiver<Completion>,
+    metrics: Metrics,
 }
 
 impl Harness {
@@ -33,6 +34,10 @@ impl Harness {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn new(queue: &str, handler: impl Handler) -> Self {
+        Self::serving(queue, Arc::new(handler))
+    }
+
+    fn serving(queue: &str, handler: Arc<dyn Handler>) -> Self {
         let (completions, seen_completions) = mpsc::channel(HARNESS_RECORDS_MAX);
         let (heartbeats, seen_heartbeats) = mpsc::channel(HARNESS_RECORDS_MAX);
         let outlet = Arc::new(Memory {
@@ -40,20 +45,39 @@ impl Harness {
             heartbeats,
         });
         let runtime = tokio::runtime::Handle::current();
+        let metrics = Metrics::default();
         Self {
             runner: Runner::new(
                 queue.into(),
-                Arc::new(handler),
+                handler,
                 outlet,
                 runtime,
                 CONCURRENCY_DEFAULT,
                 true,
+                &metrics,
             ),
+            metrics,
             offsets: Offsets::default(),
             next_offset: AtomicI64::new(0),
             completions: seen_completions,
             heartbeats: seen_heartbeats,
         }
+    }
+
+    /// Serves the queue named last in `builder` (batch, typed, once and so on); Kafka's settings don't matter.
+    ///
+    /// # Panics
+    /// If the builder has no queue or a wrong one, or outside of a tokio runtime.
+    #[must_use]
+    pub fn of(builder: WorkerBuilder) -> Self {
+        let (queue, handler) = builder.last_queue().expect("a builder with a queue");
+        Self::serving(&queue, handler)
+    }
+
+    /// What the worker has counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Delivers `command` as the next record of the queue; the same command twice is a repeat.
@@ -138,6 +162,7 @@ pub fn command(input: impl Serialize) -> Command {
         time_ms: now_ms(),
         deadline_ms: None,
         heartbeat_s: None,
+        resource: None,
         reply_topic: "baton.completions".into(),
         reply_partition: 0,
         traceparent: None,

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 /// Consumes task queues and runs their handlers.
 pub struct Worker {
-    options: WorkerBuilder,
+    pub(crate) options: WorkerBuilder,
 }
 
 impl Worker {
@@ -120,6 +120,7 @@ impl Worker {
                 runtime.clone(),
                 queue.concurrency.unwrap_or(options.concurrency),
                 options.auto_heartbeat,
+                &options.metrics,
             );
             runners.push(Arc::clone(&runner));
             let group = queue

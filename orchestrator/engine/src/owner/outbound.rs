@@ -51,6 +51,7 @@ fn command(arn: &Arc<str>, started: &Started, task: TaskCommand, settings: &Sett
             time_ms: task.scheduled_ms,
             deadline_ms: task.deadline_ms,
             heartbeat_s: task.heartbeat_s,
+            resource: task.resource,
             reply_topic: settings.topics.completions.clone(),
             reply_partition: settings.partition,
             traceparent: Some(traceparent),

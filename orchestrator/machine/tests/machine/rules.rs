@@ -323,3 +323,28 @@ fn a_caught_error_is_input_of_the_catcher_s_next() {
         json(r#"{"kept":1,"why":{"Error":"E","Cause":null}}"#).to_value()
     );
 }
+
+#[test]
+fn a_command_names_what_its_queue_does_not_say() {
+    let called = |resource: &str, parameters: &str| {
+        let definition = format!(
+            r#"{{"StartAt":"T","States":{{"T":{{"Type":"Task","Resource":"{resource}","Parameters":{parameters},"End":true}}}}}}"#
+        );
+        let (_, step) = begin(&definition, "{}");
+        commands(&step)[0].resource.clone()
+    };
+    assert_eq!(called(TASK, "{}"), None);
+    for resource in [
+        "arn:aws:states:::baton:task.work.waitForTaskToken",
+        "arn:aws:states:::aws-sdk:s3:putObject",
+        "arn:aws:states:::batch:submitJob.sync",
+        "arn:aws:lambda:us-east-1:000000000000:function:f",
+    ] {
+        let parameters = r#"{"any.$":"$$.Execution.Id"}"#;
+        assert_eq!(called(resource, parameters).as_deref(), Some(resource));
+    }
+    assert_eq!(
+        called("arn:aws:states:::lambda:invoke", r#"{"FunctionName":"f"}"#).as_deref(),
+        Some("arn:aws:states:::lambda:invoke")
+    );
+}

@@ -10,8 +10,9 @@ mod recent;
 mod slots;
 
 use crate::error::{CANCELLED, TaskError};
-use crate::handler::{Handler, Output, guarded};
+use crate::handler::{Answer, Handler, Output, guarded};
 use crate::limits::INLINE_POLL_MAX;
+use crate::metrics::{End, Metrics, QueueMetrics};
 use crate::offsets::{Position, lock};
 use crate::outlet::{Outlet, Receipt, Reply};
 use crate::task::Task;
@@ -32,6 +33,7 @@ pub struct Runner {
     outlet: Arc<dyn Outlet>,
     runtime: tokio::runtime::Handle,
     auto_heartbeat: bool,
+    metrics: Arc<QueueMetrics>,
     book: Mutex<Book>,
     slots: Slots,
     /// Set once a handler was seen to hold the polling thread.
@@ -47,8 +49,10 @@ impl Runner {
         runtime: tokio::runtime::Handle,
         concurrency: usize,
         auto_heartbeat: bool,
+        metrics: &Metrics,
     ) -> Arc<Self> {
         Arc::new(Self {
+            metrics: metrics.queue(&queue),
             queue,
             handler,
             outlet,
@@ -67,6 +71,7 @@ impl Runner {
             let mut book = lock(&self.book);
             if let Some(completion) = book.recent.get(&command.token).cloned() {
                 drop(book);
+                self.metrics.count(End::Repeated);
                 tracing::debug!(
                     task.token = command.token.as_str(),
                     "repeated command: its completion is sent again"
@@ -84,6 +89,7 @@ impl Runner {
             if book.was_cancelled(&command.token) {
                 drop(book);
                 let task = self.task(command);
+                self.metrics.begin();
                 let failure =
                     TaskError::new(CANCELLED, "the task was cancelled before its handler ran");
                 return self.finish(&task, Err(failure), Some(receipt));
@@ -95,8 +101,10 @@ impl Runner {
                 task.token = task.token().as_str(),
                 "command dropped: its deadline has passed"
             );
+            self.metrics.count(End::Expired);
             return receipt.settle();
         }
+        self.metrics.begin();
         self.start(task, receipt);
     }
 
@@ -185,8 +193,10 @@ impl Runner {
 
     /// Sends what the handler gave. `receipt` is that of a task that never entered the book.
     fn finish(&self, task: &Task, output: Output, receipt: Option<Receipt>) {
+        self.metrics.end(End::from(&output), task.begun().elapsed());
         let outcome = match output {
-            Ok(payload) => Outcome::Succeeded(payload),
+            Ok(Answer::Done(payload)) => Outcome::Succeeded(payload),
+            Ok(Answer::Submitted(first)) => Outcome::Submitted(first),
             Err(error) => {
                 tracing::Span::current().record("error.name", error.error.as_str());
                 tracing::debug!(error = error.error, cause = error.cause, "task failed");
@@ -206,6 +216,7 @@ impl Runner {
 
     /// The workflow has given up on the task by itself, so nothing is sent.
     fn expire(&self, task: &Task) {
+        self.metrics.end(End::Expired, task.begun().elapsed());
         tracing::Span::current().record("error.name", "States.Timeout");
         tracing::warn!("handler dropped: the task's deadline has passed");
         if let Some(receipt) = lock(&self.book).end(task.token()) {
