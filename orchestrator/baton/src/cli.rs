@@ -58,6 +58,8 @@ pub enum Command {
     Graph(GraphArguments),
     /// Prints what a shell completes.
     Completion(CompletionArguments),
+    /// Checks definitions, without any node; the exit code is 1 if one has an error.
+    Validate(ValidateArguments),
     /// Sends one record to a topic.
     Send(SendArguments),
     /// Runs a ready-made worker: Lambda functions as they are, or HTTP calls.
@@ -203,6 +205,33 @@ pub struct ListArguments {
     pub showing: Showing,
     #[command(flatten)]
     pub asking: Asking,
+}
+
+/// `validate`.
+#[derive(Clone, Debug, Args)]
+pub struct ValidateArguments {
+    /// Files in JSON, or YAML if they end with .yaml or .yml; - is standard input, in JSON
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Refuse what Baton adds to the language, so that definitions run on AWS unchanged
+    #[arg(long)]
+    pub strict: bool,
+    /// As definitions of Express machines
+    #[arg(long)]
+    pub express: bool,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Findings,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Findings {
+    /// With the line and a caret under the place.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
 }
 
 /// `send`.

@@ -5,7 +5,7 @@
 //!
 //! Reading path: `cli`, `config`, `serve` (what is started in which order, and ended in which), `node` (what the API
 //! sees of the engine), `embedded`, `migrate`, `bindings`, `dev`, `telemetry`; `client` has the commands that only ask a
-//! node, `apply`, `rehearse` and `picture` those that work on files.
+//! node, `apply`, `rehearse`, `picture` and `validate` those that work on files.
 
 mod apply;
 mod bindings;
@@ -26,6 +26,7 @@ mod process;
 mod rehearse;
 mod serve;
 mod telemetry;
+mod validate;
 #[cfg(feature = "workers")]
 mod worker;
 
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => rehearse::test(&arguments),
         Command::Graph(arguments) => picture::graph(&arguments),
         Command::Completion(arguments) => Ok(complete::completion(&arguments)),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Send(arguments) => client::send(arguments),
         #[cfg(feature = "workers")]
         Command::Worker(arguments) => worker::run(*arguments),

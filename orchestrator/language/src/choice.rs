@@ -6,6 +6,8 @@
 mod parse;
 mod pattern;
 
+pub(crate) use parse::operators;
+
 use crate::EvalError;
 use crate::path::{Path, Scope};
 use crate::timestamp::timestamp_ns;

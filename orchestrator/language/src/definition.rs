@@ -23,12 +23,17 @@ pub(crate) fn read(text: &str) -> Result<Value, Diagnostic> {
             severity: Severity::Error,
             code,
             message,
+            help: None,
             location: "/".to_owned(),
+            pointer: None,
         });
     }
-    serde_json::from_str::<Strict>(text)
-        .map(|strict| strict.0)
-        .map_err(|error| not_json(text, &error))
+    strict_json(text).map_err(|error| not_json(text, &error))
+}
+
+/// Reads a text that is JSON without repeated names.
+pub(crate) fn strict_json(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str::<Strict>(text).map(|strict| strict.0)
 }
 
 /// AWS's finding for a text that is not JSON: it parses with Jackson, and shows Jackson's message and position.
@@ -61,7 +66,9 @@ fn not_json(text: &str, error: &serde_json::Error) -> Diagnostic {
         severity: Severity::Error,
         code: "INVALID_JSON_DESCRIPTION",
         message,
+        help: None,
         location,
+        pointer: None,
     }
 }
 

@@ -3,10 +3,29 @@
 use crate::findings::{Findings, Place};
 use crate::jsonata::{Expression, Form};
 use crate::path::{Path, ReferencePath};
-use crate::template::{Key, Template};
-use crate::value::{integer, kind};
+use crate::template::{Key, Located, Template};
+use crate::value::{expected_type, integer, kind};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
+
+/// Where in a state an expression stands: how AWS names its field, and what it may read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Role<'a> {
+    /// The list and number of the rule or catcher that the field is in: `Choices[1]`.
+    pub within: Option<(&'a str, usize)>,
+    /// Whether it is a catcher's, which alone has `$states.errorOutput`.
+    pub in_catcher: bool,
+}
+
+impl Role<'_> {
+    /// AWS's name of the field: `Output`, `Choices[1]/Output`.
+    fn field(&self, name: &str) -> String {
+        match self.within {
+            Some((list, index)) => format!("{list}[{index}]/{name}"),
+            None => name.to_owned(),
+        }
+    }
+}
 
 /// An object of the definition and where it is.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +72,8 @@ impl<'a> Fields<'a> {
     pub fn refuse_unknown(&self, known: &[&[&str]], findings: &mut Findings<'_>) {
         for name in self.object.keys() {
             if !known.iter().any(|names| names.contains(&name.as_str())) {
-                findings.invalid(self.place, format!("Field '{name}' is not supported"));
+                let message = format!("Field '{name}' is not supported");
+                findings.invalid_within(self.place, &self.place.field(name), message);
             }
         }
     }
@@ -81,7 +101,7 @@ impl<'a> Fields<'a> {
         let value = self.get(name)?;
         let text = value.as_str();
         if text.is_none() {
-            self.wrong_type(name, "String", value, findings);
+            self.wrong_type(name, "STRING", value, findings);
         }
         text
     }
@@ -91,7 +111,7 @@ impl<'a> Fields<'a> {
         let value = self.get(name)?;
         let flag = value.as_bool();
         if flag.is_none() {
-            self.wrong_type(name, "Boolean", value, findings);
+            self.wrong_type(name, "BOOLEAN", value, findings);
         }
         flag
     }
@@ -124,7 +144,7 @@ impl<'a> Fields<'a> {
     pub fn list(&self, name: &str, findings: &mut Findings<'_>) -> Option<&'a [Value]> {
         let value = self.get(name)?;
         let Some(list) = value.as_array() else {
-            self.wrong_type(name, "Array", value, findings);
+            self.wrong_type(name, "ARRAY", value, findings);
             return None;
         };
         if list.is_empty() {
@@ -142,7 +162,7 @@ impl<'a> Fields<'a> {
         let value = self.get(name)?;
         let object = value.as_object();
         if object.is_none() {
-            self.wrong_type(name, "Object", value, findings);
+            self.wrong_type(name, "OBJECT", value, findings);
         }
         object
     }
@@ -193,55 +213,62 @@ impl<'a> Fields<'a> {
             Some(_) => {
                 let text = self.text(name, findings)?;
                 let refused = |why: String| {
-                    findings.invalid(
-                        &self.place.field(name),
-                        format!("Value is not a valid reference path: {why}"),
-                    );
+                    let place = self.place.field(name);
+                    let message = "Value is not a valid reference path".to_owned();
+                    findings.invalid_because(&place, message, why);
                 };
                 ReferencePath::parse(text).map_err(refused).ok()
             }
         }
     }
 
-    /// A payload template.
+    /// A payload template. AWS locates what is wrong with it at the field itself.
     pub fn template(&self, name: &str, findings: &mut Findings<'_>) -> Option<Template> {
         let errors = match Template::parse(self.get(name)?) {
             Ok(template) => return Some(template),
             Err(errors) => errors,
         };
+        let place = self.place.field(name);
         for error in errors {
-            report_within(
-                &self.place.field(name),
-                &error.trail,
-                error.message,
-                findings,
-            );
+            nearest(&place, &error.trail, &mut |near| {
+                let (message, help) = (error.fault.message.clone(), Some(error.fault.help.clone()));
+                findings.refuse(&place, near, "SCHEMA_VALIDATION_FAILED", message, help);
+            });
         }
         None
     }
 
-    /// JSON whose strings may be JSONata expressions.
-    pub fn form(&self, name: &str, findings: &mut Findings<'_>) -> Option<Form> {
-        let errors = match Form::parse(self.get(name)?, name) {
+    /// JSON whose strings may be JSONata expressions. `catcher`: whether `$states.errorOutput` is there.
+    pub fn form(&self, name: &str, role: Role<'_>, findings: &mut Findings<'_>) -> Option<Form> {
+        let errors = match Form::parse(self.get(name)?, &role.field(name), role.in_catcher) {
             Ok(form) => return Some(form),
             Err(errors) => errors,
         };
-        for error in errors {
-            report_within(
-                &self.place.field(name),
-                &error.trail,
-                error.message,
-                findings,
-            );
+        let place = self.place.field(name);
+        for Located { trail, fault } in errors {
+            nearest(&place, &trail, &mut |near| {
+                findings.refuse(near, near, fault.code, fault.message.clone(), None);
+            });
         }
         None
     }
 
     /// The JSONata expression that the field is; `None` if it is anything else.
-    pub fn expression(&self, name: &str, findings: &mut Findings<'_>) -> Option<Expression> {
+    pub fn expression(
+        &self,
+        name: &str,
+        role: Role<'_>,
+        findings: &mut Findings<'_>,
+    ) -> Option<Expression> {
         let text = Expression::text_within(self.get(name)?.as_str()?)?;
-        Expression::parse(text, name)
-            .map_err(|why| findings.invalid(&self.place.field(name), why))
+        let parsed = Expression::parse(text, &role.field(name), role.in_catcher);
+        parsed
+            .map_err(|faults| {
+                let place = self.place.field(name);
+                for fault in faults {
+                    findings.error(fault.code, &place, fault.message);
+                }
+            })
             .ok()
     }
 
@@ -252,27 +279,29 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong_type(&self, name: &str, wanted: &str, found: &Value, findings: &mut Findings<'_>) {
-        findings.invalid(
-            &self.place.field(name),
-            format!("Expected value of type {wanted}, found {}", kind(found)),
+        let place = self.place.field(name);
+        findings.invalid_because(
+            &place,
+            expected_type(wanted),
+            format!("this is of type {}", kind(found)),
         );
     }
 
     fn wrong_path(&self, name: &str, why: &str, findings: &mut Findings<'_>) {
-        findings.invalid(
-            &self.place.field(name),
-            format!("Value is not a valid JSONPath: {why}"),
+        let place = self.place.field(name);
+        findings.invalid_because(
+            &place,
+            "Value is not a valid JSONPath".to_owned(),
+            why.to_owned(),
         );
     }
 }
 
-/// Reports an error at the end of `trail`, which begins at `place`.
-fn report_within(place: &Place<'_>, trail: &[Key], message: String, findings: &mut Findings<'_>) {
+/// Calls `found` with the place at the end of `trail`, which begins at `place`.
+fn nearest(place: &Place<'_>, trail: &[Key], found: &mut dyn FnMut(&Place<'_>)) {
     match trail {
-        [] => findings.invalid(place, message),
-        [Key::Field(name), rest @ ..] => report_within(&place.field(name), rest, message, findings),
-        [Key::Item(index), rest @ ..] => {
-            report_within(&place.item(*index), rest, message, findings)
-        }
+        [] => found(place),
+        [Key::Field(name), rest @ ..] => nearest(&place.field(name), rest, found),
+        [Key::Item(index), rest @ ..] => nearest(&place.item(*index), rest, found),
     }
 }

@@ -8,6 +8,9 @@ use crate::{Diagnostic, Severity};
 use serde_json::Value;
 use std::fmt;
 
+/// AWS's code of whatever has the wrong form.
+const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
+
 /// A place in the definition: a chain from a value up to the root, free to make and written out only for a finding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
@@ -45,6 +48,23 @@ impl<'a> Place<'a> {
             parent: Some(self),
             key: Key::Item(index),
         }
+    }
+
+    /// The place as a JSON Pointer (RFC 6901).
+    pub fn pointer(&self) -> String {
+        let mut pointer = match self.parent {
+            Some(parent) => parent.pointer(),
+            None => String::new(),
+        };
+        match self.key {
+            Key::Root => {}
+            Key::Field(name) => {
+                pointer.push('/');
+                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            }
+            Key::Item(index) => pointer.push_str(&format!("/{index}")),
+        }
+        pointer
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,22 +131,75 @@ impl<'v> Findings<'v> {
 
     /// An error about the form of what is at `place`.
     pub fn invalid(&mut self, place: &Place<'_>, message: String) {
-        self.error("SCHEMA_VALIDATION_FAILED", place, message);
+        self.error(SCHEMA, place, message);
+    }
+
+    /// The same, with the reason beside AWS's words.
+    pub fn invalid_because(&mut self, place: &Place<'_>, message: String, help: String) {
+        self.refuse(place, place, SCHEMA, message, Some(help));
+    }
+
+    /// The same about something within `place`, which is as near as AWS's location comes.
+    pub fn invalid_within(&mut self, place: &Place<'_>, near: &Place<'_>, message: String) {
+        self.refuse(place, near, SCHEMA, message, None);
     }
 
     /// An error.
     pub fn error(&mut self, code: &'static str, place: &Place<'_>, message: String) {
+        self.refuse(place, place, code, message, None);
+    }
+
+    /// An error at `place`, or nearer still at `near`, which AWS's location doesn't tell.
+    pub fn refuse(
+        &mut self,
+        place: &Place<'_>,
+        near: &Place<'_>,
+        code: &'static str,
+        message: String,
+        help: Option<String>,
+    ) {
         self.errors += 1;
         if self.errors <= limits::DIAGNOSTICS_MAX {
-            self.push(Severity::Error, code, place, message);
+            self.push(
+                place,
+                Diagnostic {
+                    severity: Severity::Error,
+                    code,
+                    message,
+                    help,
+                    location: place.to_string(),
+                    pointer: Some(near.pointer()),
+                },
+            );
         }
     }
 
     /// A warning.
     pub fn warning(&mut self, code: &'static str, place: &Place<'_>, message: String) {
+        self.warn(code, place, message, None);
+    }
+
+    /// A warning with what to do about it.
+    pub fn warn(
+        &mut self,
+        code: &'static str,
+        place: &Place<'_>,
+        message: String,
+        help: Option<String>,
+    ) {
         self.warnings += 1;
         if self.warnings <= limits::DIAGNOSTICS_MAX {
-            self.push(Severity::Warning, code, place, message);
+            self.push(
+                place,
+                Diagnostic {
+                    severity: Severity::Warning,
+                    code,
+                    message,
+                    help,
+                    location: place.to_string(),
+                    pointer: Some(place.pointer()),
+                },
+            );
         }
     }
 
@@ -139,7 +212,9 @@ impl<'v> Findings<'v> {
                 severity: Severity::Error,
                 code,
                 message,
+                help: None,
                 location: String::new(),
+                pointer: Some(String::new()),
             },
         ));
     }
@@ -158,17 +233,9 @@ impl<'v> Findings<'v> {
             .collect()
     }
 
-    fn push(&mut self, severity: Severity, code: &'static str, place: &Place<'_>, message: String) {
+    fn push(&mut self, place: &Place<'_>, diagnostic: Diagnostic) {
         let mut positions = Vec::new();
         place.positions(self.root, &mut positions);
-        self.found.push((
-            positions,
-            Diagnostic {
-                severity,
-                code,
-                message,
-                location: place.to_string(),
-            },
-        ));
+        self.found.push((positions, diagnostic));
     }
 }

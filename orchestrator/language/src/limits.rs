@@ -2,6 +2,10 @@
 
 /// Largest definition, bytes (AWS: 1 MiB).
 pub const DEFINITION_BYTES_MAX: usize = 1_048_576;
+/// Most values of a definition in YAML, those of aliases included.
+pub const YAML_VALUES_MAX: usize = 100_000;
+/// Deepest nesting of a definition in YAML (the JSON reader's own limit is 128).
+pub const YAML_DEPTH_MAX: usize = 100;
 /// Deepest nesting of scopes and rules.
 pub const DEPTH_MAX: usize = 64;
 /// Longest state name, characters (AWS: 80).
@@ -17,6 +21,8 @@ pub const PATH_STEPS_MAX: usize = 128;
 pub const PATH_NODES_MAX: usize = 100_000;
 /// Deepest nesting of filters in a path, and of brackets in a filter.
 pub const FILTER_DEPTH_MAX: usize = 16;
+/// Largest compiled regular expression of a filter, bytes.
+pub const PATTERN_BYTES_MAX: usize = 1_048_576;
 /// Deepest nesting of intrinsic calls (AWS: 10).
 pub const INTRINSIC_DEPTH_MAX: usize = 10;
 /// Most values that `States.ArrayRange` makes (AWS: 1,000).
@@ -30,8 +36,18 @@ pub const INTRINSIC_RESULT_BYTES_MAX: usize = 1_048_576;
 pub const VALUE_BYTES_MAX: usize = 16 * 1_048_576;
 /// Deepest nesting of evaluation within a JSONata expression, levels: about 600 calls within calls.
 pub const JSONATA_DEPTH_MAX: usize = 2_000;
-/// Most values in a sequence that a JSONata expression makes.
-pub const JSONATA_SEQUENCE_LENGTH_MAX: usize = 1_000_000;
+/// Most values in a sequence that a JSONata expression makes (recorded from AWS).
+pub const JSONATA_SEQUENCE_LENGTH_MAX: usize = 873_782;
+/// Most values that `$range` makes (recorded from AWS).
+pub const JSONATA_RANGE_LENGTH_MAX: usize = 360_145;
+/// Most values that all ranges of one evaluation make together.
+pub const JSONATA_RANGES_LENGTH_MAX: usize = 8_000_000;
+/// Largest value that a JSONata expression makes, bytes: 8 for each value and the texts (recorded from AWS).
+pub const JSONATA_VALUE_BYTES_MAX: usize = 6_990_256;
+/// Largest text that `$replace` may have to make, bytes, by the lengths of its arguments.
+pub const JSONATA_REPLACED_BYTES_MAX: usize = 64 * 1_048_576;
+/// From here on a whole number is written with an exponent.
+pub const JSONATA_WHOLE_MAX: f64 = 9.0e18;
 /// Longest evaluation of one JSONata expression, milliseconds. What it ends is recorded as a failure.
 pub const JSONATA_MILLIS_MAX: u64 = 1_000;
 /// Deepest nesting of a value that a JSONata expression gives (the JSON reader's own limit is 128).

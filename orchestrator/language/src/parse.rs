@@ -7,20 +7,30 @@ use crate::definition;
 use crate::fields::Fields;
 use crate::findings::{Findings, Place};
 use crate::limits;
+use crate::lint::assigns;
 use crate::program::{Language, State, StateId};
 use crate::states::{self, nested_scopes};
 use crate::transitions;
-use crate::value::kind;
+use crate::value::expected_type;
 use crate::{Diagnostic, Program};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How a definition is to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// As that of an Express machine: what those can't do is refused.
+    pub express: bool,
+    /// What Baton adds to the language is refused, so that the definition stays portable to AWS.
+    pub strict: bool,
+}
 
 /// Compiles a definition.
 ///
 /// # Errors
 /// All findings at once, in the order of the text; at least one of them an error.
 pub fn compile(definition: &str) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
-    compile_as(definition, false)
+    compile_with(definition, Options::default())
 }
 
 /// Compiles the definition of an Express machine: as [`compile`], and what Express machines can't do is refused.
@@ -28,12 +38,20 @@ pub fn compile(definition: &str) -> Result<(Program, Vec<Diagnostic>), Vec<Diagn
 /// # Errors
 /// As [`compile`].
 pub fn compile_express(definition: &str) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
-    compile_as(definition, true)
+    let options = Options {
+        express: true,
+        strict: false,
+    };
+    compile_with(definition, options)
 }
 
-fn compile_as(
+/// Compiles a definition; `strict` is [`crate::analyse`]'s business alone.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_with(
     definition: &str,
-    is_express: bool,
+    options: Options,
 ) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
     let value = definition::read(definition).map_err(|diagnostic| vec![diagnostic])?;
     let mut compiler = Compiler {
@@ -41,8 +59,9 @@ fn compile_as(
         states: Vec::new(),
         names: BTreeSet::new(),
         reads_context: false,
-        is_express,
+        is_express: options.express,
         language: Language::JsonPath,
+        outer_variables: Vec::new(),
     };
     let machine = compiler.machine(&value);
     compiler.finish(machine)
@@ -62,6 +81,8 @@ pub(crate) struct Compiler<'v> {
     pub is_express: bool,
     /// The machine's `QueryLanguage`.
     language: Language,
+    /// Names of the variables that the scopes around assign, outermost first.
+    outer_variables: Vec<BTreeSet<&'v str>>,
 }
 
 /// The scope that a state is in: how its siblings are numbered.
@@ -78,7 +99,7 @@ impl Siblings<'_> {
     }
 }
 
-const MACHINE_FIELDS: &[&str] = &[
+pub(crate) const MACHINE_FIELDS: &[&str] = &[
     "Comment",
     "StartAt",
     "States",
@@ -86,16 +107,13 @@ const MACHINE_FIELDS: &[&str] = &[
     "TimeoutSeconds",
     "QueryLanguage",
 ];
-const SCOPE_FIELDS: &[&str] = &["Comment", "StartAt", "States", "ProcessorConfig"];
+pub(crate) const SCOPE_FIELDS: &[&str] = &["Comment", "StartAt", "States", "ProcessorConfig"];
 
 impl<'v> Compiler<'v> {
     fn machine(&mut self, value: &'v Value) -> Option<(StateId, Option<u64>)> {
         let place = Place::root();
         let Some(object) = value.as_object() else {
-            self.findings.invalid(
-                &place,
-                format!("Expected value of type Object, found {}", kind(value)),
-            );
+            self.findings.invalid(&place, expected_type("OBJECT"));
             return None;
         };
         let fields = Fields::new(object, &place);
@@ -124,18 +142,19 @@ impl<'v> Compiler<'v> {
 
     /// The query language that this object asks for.
     fn query_language(&mut self, fields: Fields<'_>) -> Option<Language> {
-        let language = fields.text("QueryLanguage", &mut self.findings)?;
-        match language {
-            "JSONata" => Some(Language::Jsonata),
-            "JSONPath" => Some(Language::JsonPath),
-            _ => {
-                self.findings.invalid(
-                    &fields.place.field("QueryLanguage"),
-                    format!("'{language}' is not a query language: use 'JSONPath' or 'JSONata'"),
-                );
-                None
+        let given = fields.get("QueryLanguage")?;
+        match fields.text("QueryLanguage", &mut self.findings) {
+            Some("JSONPath") => return Some(Language::JsonPath),
+            Some("JSONata") => {}
+            Some(_) => {
+                let message = "Value should be one of the following: [JSONPath, JSONata]";
+                let place = fields.place.field("QueryLanguage");
+                self.findings.invalid(&place, message.to_owned());
             }
+            None => debug_assert!(!given.is_string()),
         }
+        // Whatever isn't exactly 'JSONPath' counts as the other for what follows (recorded from AWS).
+        Some(Language::Jsonata)
     }
 
     /// Reads a Parallel branch or a Map processor, whose first state has the number `first`.
@@ -147,10 +166,7 @@ impl<'v> Compiler<'v> {
         depth: usize,
     ) -> Option<StateId> {
         let Some(object) = value.as_object() else {
-            self.findings.invalid(
-                place,
-                format!("Expected value of type Object, found {}", kind(value)),
-            );
+            self.findings.invalid(place, expected_type("OBJECT"));
             return None;
         };
         if depth > limits::DEPTH_MAX {
@@ -163,7 +179,17 @@ impl<'v> Compiler<'v> {
         let fields = Fields::new(object, place);
         fields.refuse_unknown(&[SCOPE_FIELDS], &mut self.findings);
         fields.text("Comment", &mut self.findings);
-        self.scope(object, place, first, depth)
+        let mode = object
+            .get("ProcessorConfig")
+            .and_then(|config| config.get("Mode"));
+        if mode.is_none_or(|mode| mode != "DISTRIBUTED") {
+            return self.scope(object, place, first, depth);
+        }
+        // Child executions see nothing of the variables around them.
+        let outer = std::mem::take(&mut self.outer_variables);
+        let start = self.scope(object, place, first, depth);
+        self.outer_variables = outer;
+        start
     }
 
     /// Reads the states of a scope, numbered from `first` in the order of the text, and says where it starts.
@@ -196,13 +222,72 @@ impl<'v> Compiler<'v> {
         }
         let siblings = Siblings { ids, depth };
         let states_place = place.field("States");
+        let assigned = self.refuse_shadowing(states, &states_place);
+        self.outer_variables.push(assigned);
         for (name, state) in states {
             let place = states_place.field(name);
             self.name(name, &place);
             let id = siblings.id(name)?;
             self.states[id.0 as usize] = self.state(name, state, &place, id, &siblings);
         }
+        self.outer_variables.pop();
         siblings.id(start?)
+    }
+
+    /// Refuses variables that a scope around assigns too; returns those of this scope.
+    fn refuse_shadowing(
+        &mut self,
+        states: &'v Map<String, Value>,
+        place: &Place<'_>,
+    ) -> BTreeSet<&'v str> {
+        let mut assigned = BTreeSet::new();
+        for (name, state) in states {
+            let asks = state.get("QueryLanguage").and_then(Value::as_str);
+            let language = match asks {
+                Some("JSONPath") => Language::JsonPath,
+                Some(_) => Language::Jsonata,
+                None => self.language,
+            };
+            let state_place = place.field(name);
+            self.refuse_shadowing_in(state, &state_place, language, &mut assigned);
+            for list in ["Choices", "Catch"] {
+                let list_place = state_place.field(list);
+                let entries = state
+                    .get(list)
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten();
+                for (i, entry) in entries.enumerate() {
+                    let entry_place = list_place.item(i);
+                    self.refuse_shadowing_in(entry, &entry_place, language, &mut assigned);
+                }
+            }
+        }
+        assigned
+    }
+
+    fn refuse_shadowing_in(
+        &mut self,
+        holder: &'v Value,
+        place: &Place<'_>,
+        language: Language,
+        assigned: &mut BTreeSet<&'v str>,
+    ) {
+        let assign = place.field("Assign");
+        for name in assigns(holder, language) {
+            if self
+                .outer_variables
+                .iter()
+                .any(|outer| outer.contains(name))
+            {
+                let message =
+                    format!("The variable name '{name}' was already defined in a parent scope.");
+                let near = assign.field(name);
+                self.findings
+                    .refuse(&near, &near, "DUPLICATE_VARIABLE_NAME", message, None);
+            }
+            assigned.insert(name);
+        }
     }
 
     fn name(&mut self, name: &'v str, place: &Place<'_>) {
@@ -231,10 +316,7 @@ impl<'v> Compiler<'v> {
         siblings: &Siblings<'v>,
     ) -> Option<State> {
         let Some(object) = state.as_object() else {
-            self.findings.invalid(
-                place,
-                format!("Expected value of type Object, found {}", kind(state)),
-            );
+            self.findings.invalid(place, expected_type("OBJECT"));
             return None;
         };
         let language = self.query_language(Fields { object, place });

@@ -26,12 +26,22 @@ use std::sync::Arc;
 pub struct Scope<'a> {
     /// `$`
     pub input: &'a Value,
+    /// The same as it came, where it came as text: causes repeat it with its blanks, as AWS's do.
+    pub text: Option<&'a str>,
     /// `$$`
     pub context: &'a Value,
     /// `$name`
     pub variables: &'a Variables,
     /// What `States.UUID` and `States.MathRandom` draw from.
     pub chance: &'a Chance<'a>,
+}
+
+impl Scope<'_> {
+    /// The input as causes show it.
+    pub(crate) fn shown(&self) -> String {
+        self.text
+            .map_or_else(|| self.input.to_string(), str::to_owned)
+    }
 }
 
 /// A parsed path (or intrinsic call, where ASL allows one).
@@ -108,11 +118,64 @@ impl Path {
         }
     }
 
+    /// The value for a template's field `field`. An array that ends before the path's last index gives null (recorded
+    /// from AWS); whatever else is missing is an error.
+    ///
+    /// # Errors
+    /// `States.Runtime`.
+    pub(crate) fn fill<'a>(
+        &self,
+        field: &str,
+        scope: Scope<'a>,
+    ) -> Result<Cow<'a, Value>, EvalError> {
+        let query = match &self.form {
+            Form::Query(query) => query,
+            Form::Call(call) => return call.evaluate(scope).map(Cow::Owned),
+        };
+        let missing = match query.find(scope) {
+            Ok(found) => return Ok(found),
+            Err(missing) => missing,
+        };
+        if query.ends_past_array(&missing) {
+            return Ok(Cow::Owned(Value::Null));
+        }
+        let cause = if missing.is_absence() {
+            let searched = match query.root_of(scope) {
+                Some(root) if !query.is_of_input() => root.to_string(),
+                _ => scope.shown(),
+            };
+            format!(
+                "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{searched}'",
+                self.text
+            )
+        } else {
+            format!("Invalid path '{}' : {}", self.text, query.explain(missing))
+        };
+        Err(EvalError {
+            error: "States.Runtime",
+            cause,
+            location: None,
+        })
+    }
+
+    /// Names of the variables that the path reads.
+    pub(crate) fn variables(&self) -> Vec<&str> {
+        match &self.form {
+            Form::Query(query) => query.variable().into_iter().collect(),
+            Form::Call(call) => call.variables(),
+        }
+    }
+
+    /// Whether the path looks into nothing but the input, by a query.
+    pub(crate) fn is_query_of_input(&self) -> bool {
+        matches!(&self.form, Form::Query(query) if query.is_of_input())
+    }
+
     /// The path's value.
     ///
     /// # Errors
     /// `States.Runtime` when a definite path finds nothing, worded as AWS does for `InputPath` and the like; templates,
-    /// choice rules and single fields word it themselves, from [`Path::find`]. `States.IntrinsicFailure` from a call.
+    /// choice rules and single fields word it themselves, from [`Path::find`]. `States.Runtime` from a call, too.
     pub fn select(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
         match &self.form {
             Form::Query(query) => match query.find(scope) {
@@ -130,7 +193,7 @@ impl Path {
     /// The path's value, borrowed where that is possible; `None` when a definite path finds nothing.
     ///
     /// # Errors
-    /// `States.IntrinsicFailure` from a call; `States.Runtime` when the path looks at too many places.
+    /// `States.Runtime` from a call, or when the path looks at too many places.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Option<Cow<'a, Value>>, EvalError> {
         match &self.form {
             Form::Query(query) => match query.find(scope) {
@@ -158,6 +221,7 @@ mod tests {
         Path::parse(path)?
             .select(Scope {
                 input,
+                text: None,
                 context: &context,
                 variables: &Variables::new(),
                 chance: &Chance::new("", 0),
@@ -203,6 +267,26 @@ mod tests {
         check("$.a[?(@.y || @.x == 1)]", json!([{"x": 1}, {"y": 3}]));
         check("$.a[?(@.x in [2, 7])]", json!([{"x": 2}]));
         check("$.a[?(@.x == $.o.p)]", json!([{"x": 1}]));
+        let input = json!({"a": [{"s": "Abc", "l": [1, 2]}, {"s": "abd", "l": []}, {"n": 5}]});
+        let names = |filter: &str| {
+            let found = select(&format!("$.a[?({filter})].s"), &input).expect(filter);
+            found.to_string()
+        };
+        assert_eq!(names("@.s =~ /ab./"), r#"["abd"]"#);
+        assert_eq!(names("@.s =~ /AB.*/i"), r#"["Abc","abd"]"#);
+        assert_eq!(names("@.s =~ /b/"), "[]");
+        assert_eq!(names("@.l contains 2"), r#"["Abc"]"#);
+        assert_eq!(names("@.s contains 'bd'"), r#"["abd"]"#);
+        assert_eq!(names("@.l size 2"), r#"["Abc"]"#);
+        assert_eq!(names("@.l empty true"), r#"["abd"]"#);
+        assert_eq!(names("@.l subsetof [1, 2, 3]"), r#"["Abc","abd"]"#);
+        assert_eq!(names("@.l anyof [2, 3]"), r#"["Abc"]"#);
+        assert_eq!(names("@.l noneof [2, 3]"), r#"["abd"]"#);
+        assert_eq!(names("@.l all [1, 2]"), r#"["Abc"]"#);
+        assert_eq!(
+            names("@.s === 'Abc' || @.s !== 'Abc' && @.s == 'abd'"),
+            r#"["Abc","abd"]"#
+        );
     }
 
     #[test]
@@ -244,7 +328,9 @@ mod tests {
             "$.a[]",
             "$.a['b]",
             "$.a[1",
-            "$.a[?(@.x =~ /y/)]",
+            "$.a[?(@.x =~ /(/)]",
+            "$.a[?(@.x =~ 'y')]",
+            "$.a[?(@.x type 1)]",
             "$.a.length()",
             "$ .a",
             "$.a b",
@@ -273,7 +359,7 @@ mod tests {
             let input = json!({"a": [{"b": 1}, [1, 2, 3]], "b": {"c": "x"}});
             for text in [text.clone(), format!("$.{text}"), format!("$[{text}]"), format!("$.a[?({text})]")] {
                 if let Ok(path) = Path::parse(&text) {
-                    let _ = path.select(Scope { input: &input, context: &input, variables: &Variables::new(), chance: &Chance::new("", 0) });
+                    let _ = path.select(Scope { input: &input, text: None, context: &input, variables: &Variables::new(), chance: &Chance::new("", 0) });
                 }
                 let _ = ReferencePath::parse(&text);
             }

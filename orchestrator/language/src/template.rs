@@ -5,7 +5,7 @@
 use crate::EvalError;
 use crate::limits;
 use crate::path::{Path, Scope};
-use crate::value::spend;
+use crate::value::{kind, spend};
 use serde_json::{Map, Value};
 
 /// A parsed payload template.
@@ -26,12 +26,20 @@ enum Node {
     Array(Vec<Node>),
 }
 
-/// What is wrong with a template: the names and indexes that lead to the place, and a sentence.
-pub(crate) struct TemplateError {
-    /// Keys from the template's root, outermost first.
+/// What is wrong within a template or form, and the names and indexes that lead to the place.
+pub(crate) struct Located<F> {
+    /// Keys from the root, outermost first.
     pub trail: Vec<Key>,
     /// What is wrong.
+    pub fault: F,
+}
+
+/// What is wrong with a template.
+pub(crate) struct TemplateFault {
+    /// In AWS's words.
     pub message: String,
+    /// Why.
+    pub help: String,
 }
 
 /// A field or an item.
@@ -45,7 +53,7 @@ pub(crate) enum Key {
 
 impl Template {
     /// Parses a template; `Err` holds all that is wrong with it, in order. The JSON reader has bounded its nesting.
-    pub(crate) fn parse(template: &Value) -> Result<Self, Vec<TemplateError>> {
+    pub(crate) fn parse(template: &Value) -> Result<Self, Vec<Located<TemplateFault>>> {
         let mut errors = Vec::new();
         let root = parse_node(template, &mut errors);
         if errors.is_empty() {
@@ -77,7 +85,7 @@ impl Template {
     /// Fills the template.
     ///
     /// # Errors
-    /// `States.ParameterPathFailure` when a path of it finds nothing; `States.IntrinsicFailure`;
+    /// `States.Runtime` when a path or a call of it finds nothing or fails, as AWS records it;
     /// `States.DataLimitExceeded` past [`limits::VALUE_BYTES_MAX`].
     pub fn render(&self, scope: Scope<'_>) -> Result<Value, EvalError> {
         let mut left = limits::VALUE_BYTES_MAX;
@@ -98,19 +106,14 @@ impl Node {
     fn render(&self, scope: Scope<'_>, left: &mut usize) -> Result<Value, EvalError> {
         match self {
             Self::Fixed(value) => Ok(value.clone()),
-            Self::Path { field, path } => match path.find(scope)? {
-                Some(found) if spend(left, &found) => Ok(found.into_owned()),
-                Some(_) => Err(too_large()),
-                None => Err(EvalError {
-                    error: "States.ParameterPathFailure",
-                    cause: format!(
-                        "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
-                        path.text(),
-                        scope.input
-                    ),
-                    location: None,
-                }),
-            },
+            Self::Path { field, path } => {
+                let found = path.fill(field, scope)?;
+                if spend(left, &found) {
+                    Ok(found.into_owned())
+                } else {
+                    Err(too_large())
+                }
+            }
             Self::Object(fields) => {
                 let mut object = Map::with_capacity(fields.len());
                 for (name, node) in fields {
@@ -134,7 +137,7 @@ pub(crate) fn too_large() -> EvalError {
     }
 }
 
-fn parse_node(template: &Value, errors: &mut Vec<TemplateError>) -> Node {
+fn parse_node(template: &Value, errors: &mut Vec<Located<TemplateFault>>) -> Node {
     match template {
         Value::Object(object) => {
             let fields = object
@@ -171,7 +174,7 @@ fn parse_field(
     object: &Map<String, Value>,
     name: &str,
     value: &Value,
-    errors: &mut Vec<TemplateError>,
+    errors: &mut Vec<Located<TemplateFault>>,
 ) -> (Box<str>, Node) {
     let Some(target) = name.strip_suffix(".$") else {
         return (
@@ -180,21 +183,23 @@ fn parse_field(
         );
     };
     let parsed = match value {
-        _ if object.contains_key(target) => Err(format!("the field '{target}' is there twice, as '{target}' and '{name}'")),
-        Value::String(text) => Path::parse_or_call(text).map_err(|why| {
-            format!("The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call: {why}")
-        }),
-        _ => Err(format!("The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call")),
+        _ if object.contains_key(target) => {
+            let message =
+                format!("The field '{target}' is there twice, as '{target}' and '{name}'");
+            Err((message, "leave one of them out".to_owned()))
+        }
+        Value::String(text) => Path::parse_or_call(text).map_err(|why| (not_a_path(name), why)),
+        other => Err((not_a_path(name), format!("this is of type {}", kind(other)))),
     };
     let node = match parsed {
         Ok(path) => Node::Path {
             field: name.into(),
             path,
         },
-        Err(message) => {
-            errors.push(TemplateError {
+        Err((message, help)) => {
+            errors.push(Located {
                 trail: vec![Key::Field(name.into())],
-                message,
+                fault: TemplateFault { message, help },
             });
             Node::Fixed(Value::Null)
         }
@@ -202,11 +207,18 @@ fn parse_field(
     (target.into(), node)
 }
 
+/// AWS's words for a field of a template that can't be evaluated.
+fn not_a_path(name: &str) -> String {
+    format!(
+        "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
+    )
+}
+
 /// Puts `key` before the trail of every error that `parse` finds.
-pub(crate) fn within<T>(
+pub(crate) fn within<T, F>(
     key: Key,
-    errors: &mut Vec<TemplateError>,
-    parse: impl FnOnce(&mut Vec<TemplateError>) -> T,
+    errors: &mut Vec<Located<F>>,
+    parse: impl FnOnce(&mut Vec<Located<F>>) -> T,
 ) -> T {
     let mut inner = Vec::new();
     let node = parse(&mut inner);
@@ -232,6 +244,7 @@ mod tests {
         template
             .render(Scope {
                 input: &input,
+                text: None,
                 context: &context,
                 variables: &Variables::new(),
                 chance: &Chance::new("", 0),
@@ -251,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_missing_value_names_path_field_and_input() {
-        let cause = "States.ParameterPathFailure: The JSONPath '$.c' specified for the field 'x.$' could not be found in the \
+        let cause = "States.Runtime: The JSONPath '$.c' specified for the field 'x.$' could not be found in the \
                      input '{\"a\":1,\"b\":[2]}'";
         assert_eq!(render(json!({"x.$": "$.c"})), Err(cause.to_owned()));
     }
@@ -270,6 +283,7 @@ mod tests {
         let template = Template::parse(&fields).ok().expect("a right template");
         let rendered = template.render(Scope {
             input: &input,
+            text: None,
             context: &Value::Null,
             variables: &Variables::new(),
             chance: &Chance::new("", 0),

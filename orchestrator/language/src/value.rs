@@ -54,6 +54,11 @@ pub(crate) fn spend(left: &mut usize, value: &Value) -> bool {
     }
 }
 
+/// AWS's words for a value of the wrong type; `wanted` is `STRING`, `OBJECT`, ...
+pub(crate) fn expected_type(wanted: &str) -> String {
+    format!("Expected value of type [{wanted}]")
+}
+
 /// What a value is, for messages.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {

@@ -140,7 +140,7 @@ fn all_faults_are_found_at_once_in_the_order_of_the_text() {
             "MISSING_TRANSITION_TARGET /States/B",
             "SCHEMA_VALIDATION_FAILED /States/B/Timestamp",
             "MISSING_TRANSITION_TARGET /States/C",
-            "SCHEMA_VALIDATION_FAILED /States/C/Parameters/x[0]/y.$",
+            "SCHEMA_VALIDATION_FAILED /States/C/Parameters",
             "SCHEMA_VALIDATION_FAILED /States/C/InputPath",
         ],
         "{found:#?}"
@@ -174,6 +174,35 @@ fn faults_are_worded_and_placed_as_aws_does() {
     check(
         json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}),
         "MISSING_END_STATE : Workflow has no terminal state",
+    );
+    check(
+        machine(
+            json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Credentials": {"Role": "r"}, "End": true}),
+        ),
+        "SCHEMA_VALIDATION_FAILED /States/S/Credentials: The field 'RoleArn' is required but was missing",
+    );
+    check(
+        machine(json!({"Type": "Pass", "QueryLanguage": "jsonpath", "End": true})),
+        "SCHEMA_VALIDATION_FAILED /States/S/QueryLanguage: Value should be one of the following: [JSONPath, JSONata]",
+    );
+    check(
+        machine(
+            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"v": "{% phone %}"}, "End": true}),
+        ),
+        "UNSUPPORTED_JSONATA_EXPRESSION /States/S/Output/v: Reference to 'phone' at the top level is not supported.",
+    );
+    check(
+        machine(
+            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"v": "{% $a[1,2) %}"}, "End": true}),
+        ),
+        "INVALID_JSONATA_EXPRESSION /States/S/Output/v: Expected \"]\", got \",\"",
+    );
+    check(
+        machine(
+            json!({"Type": "Parallel", "Assign": {"x": 1}, "End": true, "Branches": [{"StartAt": "I", "States": {
+            "I": {"Type": "Pass", "Assign": {"x.$": "$", "y": 1}, "End": true}}}]}),
+        ),
+        "DUPLICATE_VARIABLE_NAME /States/S/Branches[0]/States/I/Assign/x: The variable name 'x' was already defined in a parent scope.",
     );
     check(
         machine(json!({"Type": "Parallel", "Branches": [], "End": true})),

@@ -113,6 +113,7 @@ fn choice_rules_decide_as_aws_did() {
         };
         let scope = Scope {
             input: &case["input"],
+            text: None,
             context: &Value::Null,
             variables: &Variables::new(),
             chance: &Chance::new("", 0),
@@ -158,6 +159,7 @@ fn intrinsic_functions_answer_as_aws_did() {
         };
         let rendered = template.render(Scope {
             input: &case["input"],
+            text: None,
             context: &Value::Null,
             variables: &Variables::new(),
             chance: &Chance::new("", 0),

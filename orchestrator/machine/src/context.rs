@@ -3,10 +3,11 @@
 //! Owns: what the context object shows (AWS: "Accessing execution data from the Context object"). Everything is built
 //! at first use, and only for states whose texts name it.
 
+use crate::data::Doc;
 use crate::execution::Execution;
 use crate::frame::Frame;
 use baton_language::choice::Rule;
-use baton_language::jsonata::{Expression, Form, Reads, Session, Source, Surroundings};
+use baton_language::jsonata::{Expression, Form, Reads, Session, Source, Surroundings, Warm};
 use baton_language::path::{Path, Scope};
 use baton_language::program::{Recipe, StateKind};
 use baton_language::template::Template;
@@ -35,7 +36,7 @@ pub(crate) struct Lens<'a> {
     chance: Chance<'a>,
     context: OnceCell<Value>,
     variables: OnceCell<Variables>,
-    session: RefCell<Option<Session>>,
+    warm: RefCell<Warm>,
 }
 
 impl<'a> Lens<'a> {
@@ -54,7 +55,7 @@ impl<'a> Lens<'a> {
             chance: Chance::new(&execution.arn, execution.last_id),
             context: OnceCell::new(),
             variables: OnceCell::new(),
-            session: RefCell::new(None),
+            warm: RefCell::default(),
         }
     }
 
@@ -84,17 +85,21 @@ impl<'a> Lens<'a> {
 
     /// The path's value.
     pub fn select(&self, path: &Path, input: &Value) -> Result<Value, EvalError> {
-        path.select(self.scope(input))
+        path.select(self.scope(input, None))
     }
 
-    /// The template, filled.
-    pub fn render(&self, template: &Template, input: &Value) -> Result<Value, EvalError> {
-        template.render(self.scope(input))
+    /// The template, filled from a text, or from a value.
+    pub fn render(&self, template: &Template, input: &Doc) -> Result<Value, EvalError> {
+        let text = match input {
+            Doc::Text(payload) => Some(payload.as_str()),
+            Doc::Value(_) => None,
+        };
+        template.render(self.scope(&input.view(), text))
     }
 
     /// Whether the rule holds.
     pub fn matches(&self, rule: &Rule, input: &Value) -> Result<bool, EvalError> {
-        rule.matches(self.scope(input))
+        rule.matches(self.scope(input, None))
     }
 
     /// The form, filled.
@@ -103,7 +108,7 @@ impl<'a> Lens<'a> {
     }
 
     /// What the recipe makes; `input` is `$` of a template.
-    pub fn make(&self, recipe: &Recipe, input: impl FnOnce() -> Value) -> Result<Value, EvalError> {
+    pub fn make(&self, recipe: &Recipe, input: impl FnOnce() -> Doc) -> Result<Value, EvalError> {
         match recipe {
             Recipe::Template(template) => self.render(template, &input()),
             Recipe::Form(form) => self.fill(form),
@@ -115,25 +120,25 @@ impl<'a> Lens<'a> {
         self.in_session(|session| expression.evaluate_as(wanted, session))
     }
 
-    fn in_session<T>(&self, evaluate: impl FnOnce(&mut Session) -> T) -> T {
-        let open = || {
-            let surroundings = Surroundings {
-                input: Source::Text(self.frame.input.as_str()),
-                result: self.result,
-                error_output: self.error_output,
-                context: self.context(),
-                variables: self.variables(),
-                now_ms: self.now_ms,
-                chance: &self.chance,
-            };
-            Session::new(&surroundings, self.reads)
+    fn in_session<T>(&self, evaluate: impl FnOnce(&mut Session<'_>) -> T) -> T {
+        let surroundings = Surroundings {
+            input: Source::Text(self.frame.input.as_str()),
+            result: self.result,
+            error_output: self.error_output,
+            context: self.context(),
+            variables: self.variables(),
+            now_ms: self.now_ms,
+            chance: &self.chance,
         };
-        evaluate(self.session.borrow_mut().get_or_insert_with(open))
+        let mut warm = self.warm.borrow_mut();
+        evaluate(&mut Session::new(surroundings, self.reads, &mut warm))
     }
 
-    fn scope<'b>(&'b self, input: &'b Value) -> Scope<'b> {
+    /// `text` is the input as it came, if it is that.
+    fn scope<'b>(&'b self, input: &'b Value, text: Option<&'b str>) -> Scope<'b> {
         Scope {
             input,
+            text,
             context: self.context(),
             variables: self.variables(),
             chance: &self.chance,
@@ -177,10 +182,13 @@ impl<'a> Lens<'a> {
                 "StartTime": time::rfc3339(execution.started_ms),
                 "Name": name,
                 "RoleArn": &*execution.started.role_arn,
-                "RedriveCount": 0,
             },
             "StateMachine": { "Id": &**machine, "Name": machine_name },
         });
+        // Express executions can't be redriven (recorded from AWS).
+        if !execution.arn.contains(":express:") {
+            context["Execution"]["RedriveCount"] = 0.into();
+        }
         let Some(fields) = context.as_object_mut() else {
             return context;
         };

@@ -74,7 +74,7 @@ impl Doc {
     pub fn rendered(self, template: Option<&Template>, lens: &Lens<'_>) -> Result<Self, EvalError> {
         match template {
             None => Ok(self),
-            Some(template) => lens.render(template, &self.into_value()).map(Self::Value),
+            Some(template) => lens.render(template, &self).map(Self::Value),
         }
     }
 }
@@ -117,7 +117,7 @@ pub(crate) fn leave_with(
     lens: &Lens<'_>,
 ) -> Result<Leaving, EvalError> {
     let assign = state.assign.as_ref();
-    let assigned = assigned(assign, lens, || result.view().into_owned())?;
+    let assigned = assigned(assign, lens, || result.clone())?;
     let output = match (&state.output, state.language) {
         (Some(form), _) => Doc::Value(lens.fill(form)?),
         (None, Language::Jsonata) => result,
@@ -137,7 +137,7 @@ pub(crate) fn pass_on(
     lens: &Lens<'_>,
 ) -> Result<Leaving, EvalError> {
     let input = effective_input(state, raw, lens)?;
-    let assigned = assigned(assign, lens, || input.view().into_owned())?;
+    let assigned = assigned(assign, lens, || input.clone())?;
     let output = match output {
         Some(form) => Doc::Value(lens.fill(form)?),
         None => input.filtered(state.output_path.as_ref(), lens)?,
@@ -149,7 +149,7 @@ pub(crate) fn pass_on(
 pub(crate) fn assigned(
     assign: Option<&Recipe>,
     lens: &Lens<'_>,
-    input: impl FnOnce() -> Value,
+    input: impl FnOnce() -> Doc,
 ) -> Result<Option<Box<Assigned>>, EvalError> {
     let Some(recipe) = assign else {
         return Ok(None);

@@ -19,8 +19,6 @@ pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub(crate) const RUNTIME: &str = "States.Runtime";
 /// A payload is too large; caught only by name.
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
-/// No rule of a Choice matched and it has no `Default`.
-pub(crate) const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 
 /// Whether an `ErrorEquals` list matches `error`.
 pub(crate) fn matches(error_equals: &[Arc<str>], error: Option<&str>) -> bool {

@@ -11,7 +11,7 @@
 //! ```
 
 use crate::context::Lens;
-use crate::data::assigned;
+use crate::data::{Doc, assigned};
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use crate::frame::{Origin, Phase};
@@ -48,7 +48,7 @@ impl Decider<'_> {
                 None,
             )?;
         }
-        self.fail_after(last, frame, failure)
+        self.fail_after(last, frame, failure, None)
     }
 
     /// Writes EvaluationFailed; whether the state had not begun its work.
@@ -85,15 +85,28 @@ impl Decider<'_> {
     /// The frame's state failed.
     pub fn fail(&mut self, frame: u32, failure: Failure) -> Flow {
         let last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
-        self.fail_after(last, frame, failure)
+        self.fail_after(last, frame, failure, None)
     }
 
-    /// The same; what comes next follows event `last`.
-    fn fail_after(&mut self, last: u64, frame: u32, failure: Failure) -> Flow {
+    /// The frame's task ran out of time; a lost heartbeat is recorded as States.Timeout, and taken under either name.
+    pub fn fail_timed_out(&mut self, frame: u32, heartbeat: bool) -> Flow {
+        let last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
+        let known_as = heartbeat.then_some(errors::HEARTBEAT_TIMEOUT);
+        self.fail_after(last, frame, errors::timeout(), known_as)
+    }
+
+    /// The same; what comes next follows event `last`. Retriers and catchers look at `known_as` where there is such a name.
+    fn fail_after(
+        &mut self,
+        last: u64,
+        frame: u32,
+        failure: Failure,
+        known_as: Option<&'static str>,
+    ) -> Flow {
         let Some(state) = self.state_of(frame) else {
             return Ok(());
         };
-        let error = failure.error.as_deref();
+        let error = known_as.or(failure.error.as_deref());
         let used = self
             .execution
             .frame(frame)
@@ -127,7 +140,7 @@ impl Decider<'_> {
             .find(|catcher| errors::matches(&catcher.errors, error))
         {
             Some(catcher) => self.caught(frame, state, catcher, &failure),
-            None => self.fail_frame(last, frame, failure),
+            None => self.fail_frame(last, frame, failure, known_as),
         }
     }
 
@@ -141,10 +154,10 @@ impl Decider<'_> {
         let lens = Lens::new(self.execution, found, self.now_ms).with_error(Source::Value(&error));
         match handled(catcher, &found.input, &error, &lens) {
             Ok((output, _)) if output.len() > self.execution.limits.payload_bytes => {
-                self.fail_frame(last, frame, errors::too_large(&state.name))
+                self.fail_frame(last, frame, errors::too_large(&state.name), None)
             }
             Ok(leaving) => match self.refuse_variables(leaving.1.as_deref()) {
-                Some(failure) => self.fail_frame(last, frame, failure),
+                Some(failure) => self.fail_frame(last, frame, failure, None),
                 None => self.leave(frame, state, leaving, Some(catcher.next)),
             },
             Err(error) => {
@@ -154,13 +167,19 @@ impl Decider<'_> {
                     self.evaluation_failed(frame, &error, &failure)?;
                     last = self.execution.frame(frame).map_or(0, |frame| frame.prev);
                 }
-                self.fail_frame(last, frame, failure)
+                self.fail_frame(last, frame, failure, None)
             }
         }
     }
 
     /// Nothing in the frame takes the failure.
-    fn fail_frame(&mut self, last: u64, id: u32, failure: Failure) -> Flow {
+    fn fail_frame(
+        &mut self,
+        last: u64,
+        id: u32,
+        failure: Failure,
+        known_as: Option<&'static str>,
+    ) -> Flow {
         let Some(Origin { parent, index }) =
             self.execution.frame(id).and_then(|frame| frame.origin)
         else {
@@ -178,7 +197,7 @@ impl Decider<'_> {
             self.emit_after(last, id, failed, None)?;
         }
         self.abort_children(parent, Some(id))?;
-        self.fail_after(last, parent, failure)
+        self.fail_after(last, parent, failure, known_as)
     }
 
     /// Ends everything that frame `parent` made, but for the one that failed.
@@ -237,7 +256,7 @@ fn handled(
     error: &Value,
     lens: &Lens<'_>,
 ) -> Result<(Payload, Option<Box<Assigned>>), EvalError> {
-    let assigned = assigned(catcher.assign.as_ref(), lens, || error.clone())?;
+    let assigned = assigned(catcher.assign.as_ref(), lens, || Doc::Value(error.clone()))?;
     let output = match (&catcher.output, &catcher.result_path) {
         (Some(form), _) => Payload::from_value(&lens.fill(form)?),
         (None, None) => raw.clone(),

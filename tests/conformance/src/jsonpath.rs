@@ -83,6 +83,7 @@ fn nodes(path: &Path, document: &Value) -> Result<Value, String> {
     let select = |input| {
         let scope = Scope {
             input,
+            text: None,
             context: &Value::Null,
             variables: &Variables::new(),
             chance: &Chance::new("", 0),

@@ -3,7 +3,7 @@
 use super::error::{ApiError, ErrorCode};
 use super::start::too_long;
 use crate::limits;
-use baton_language::{Diagnostic, Program, Severity};
+use baton_language::{Diagnostic, Options, Program, Severity};
 
 /// The type whose definitions may say less.
 const EXPRESS: &str = "EXPRESS";
@@ -18,7 +18,7 @@ pub struct Validation {
     pub truncated: bool,
 }
 
-/// ValidateStateMachineDefinition.
+/// ValidateStateMachineDefinition: what AWS finds.
 ///
 /// # Errors
 /// ValidationException for a definition that is too large to look at.
@@ -28,10 +28,33 @@ pub fn validate(
     errors_only: bool,
     max: Option<usize>,
 ) -> Result<Validation, ApiError> {
-    let mut found = match compile(definition, kind)? {
+    let found = match compile(definition, kind)? {
         Ok((_, warnings)) => warnings,
         Err(findings) => findings,
     };
+    Ok(narrowed(found, errors_only, max))
+}
+
+/// The same, and what AWS doesn't look for; `strict` refuses what AWS doesn't know.
+///
+/// # Errors
+/// As [`validate`].
+pub fn analyse(
+    definition: &str,
+    kind: &str,
+    strict: bool,
+    errors_only: bool,
+) -> Result<Validation, ApiError> {
+    refuse_long(definition)?;
+    let options = Options {
+        express: kind == EXPRESS,
+        strict,
+    };
+    let found = baton_language::analyse(definition, options);
+    Ok(narrowed(found, errors_only, None))
+}
+
+fn narrowed(mut found: Vec<Diagnostic>, errors_only: bool, max: Option<usize>) -> Validation {
     let ok = found.iter().all(|d| d.severity != Severity::Error);
     if errors_only {
         found.retain(|d| d.severity == Severity::Error);
@@ -41,11 +64,18 @@ pub fn validate(
         .unwrap_or(limits::DIAGNOSTICS_MAX);
     let truncated = found.len() > max;
     found.truncate(max);
-    Ok(Validation {
+    Validation {
         diagnostics: found,
         ok,
         truncated,
-    })
+    }
+}
+
+fn refuse_long(definition: &str) -> Result<(), ApiError> {
+    if definition.len() > limits::DEFINITION_BYTES_MAX {
+        return Err(too_long("definition", limits::DEFINITION_BYTES_MAX));
+    }
+    Ok(())
 }
 
 /// The program of a definition that is about to be stored.
@@ -70,9 +100,7 @@ pub fn checked(definition: &str, kind: &str) -> Result<Program, ApiError> {
 type Compiled = Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>>;
 
 fn compile(definition: &str, kind: &str) -> Result<Compiled, ApiError> {
-    if definition.len() > limits::DEFINITION_BYTES_MAX {
-        return Err(too_long("definition", limits::DEFINITION_BYTES_MAX));
-    }
+    refuse_long(definition)?;
     Ok(if kind == EXPRESS {
         baton_language::compile_express(definition)
     } else {

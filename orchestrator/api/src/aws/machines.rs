@@ -9,6 +9,7 @@ use crate::app::versions::version_arn;
 use crate::app::{App, cursor, validate as check, variables};
 use crate::limits;
 use baton_engine::Definition;
+use baton_language::Diagnostic;
 use serde_json::{Map, Value, json};
 
 pub async fn create(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
@@ -188,9 +189,19 @@ pub fn validate(mut params: Params<'_>) -> Result<Value, ApiError> {
     )?;
     Ok(json!({
         "result": if found.ok { "OK" } else { "FAIL" },
-        "diagnostics": found.diagnostics,
+        "diagnostics": found.diagnostics.iter().map(diagnostic).collect::<Vec<_>>(),
         "truncated": found.truncated,
     }))
+}
+
+/// A finding as far as AWS shows it.
+fn diagnostic(found: &Diagnostic) -> Value {
+    json!({
+        "severity": found.severity,
+        "code": found.code,
+        "message": found.message,
+        "location": found.location,
+    })
 }
 
 /// Results a page; AWS takes 0 as the default.

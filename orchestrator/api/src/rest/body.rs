@@ -80,6 +80,12 @@ pub struct Validate {
     pub kind: Option<Kind>,
     #[serde(default)]
     pub errors_only: bool,
+    /// Refuses what Baton adds to the language.
+    #[serde(default)]
+    pub strict: bool,
+    /// Also a text for people.
+    #[serde(default)]
+    pub human: bool,
 }
 
 /// `POST /v1/state-machines/{machine}/executions`.

@@ -207,16 +207,17 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
 async fn validation(request: Request) -> Result<Response, ApiError> {
     let body: body::Validate = body::read(request.into_body()).await?;
     let text = definition_text(&body.definition);
-    let found = check::validate(
-        &text,
-        body.kind.unwrap_or_default().name(),
-        body.errors_only,
-        None,
-    )?;
+    let kind = body.kind.unwrap_or_default().name();
+    let found = check::analyse(&text, kind, body.strict, body.errors_only)?;
+    let human = body.human.then(|| {
+        let document = baton_language::Document::json(&text);
+        baton_language::render(&document, "definition", &found.diagnostics)
+    });
     Ok(Json(Validation {
         result: if found.ok { "OK" } else { "FAIL" },
         diagnostics: found.diagnostics,
         truncated: found.truncated,
+        text: human,
     })
     .into_response())
 }

@@ -89,6 +89,9 @@ pub struct Validation {
     pub diagnostics: Vec<Diagnostic>,
     /// Whether there were more.
     pub truncated: bool,
+    /// For people, with the place in the text, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// An execution that was started.

@@ -6,7 +6,7 @@ use crate::findings::{Findings, Place};
 use crate::limits;
 use crate::path::Path;
 use crate::timestamp::timestamp_ns;
-use crate::value::kind;
+use crate::value::expected_type;
 use serde_json::{Map, Value};
 
 impl Rule {
@@ -74,10 +74,7 @@ fn parse_condition(
         "Or" => parse_list(operand, &at, findings, depth).map(Condition::Any),
         "Not" => {
             let Some(inner) = operand.as_object() else {
-                findings.invalid(
-                    &at,
-                    format!("Expected value of type Object, found {}", kind(operand)),
-                );
+                findings.invalid(&at, expected_type("OBJECT"));
                 return None;
             };
             parse_condition(inner, &at, findings, depth + 1)
@@ -111,10 +108,7 @@ fn parse_list(
             match rule.as_object() {
                 Some(rule) => parse_condition(rule, &at, findings, depth + 1),
                 None => {
-                    findings.invalid(
-                        &at,
-                        format!("Expected value of type Object, found {}", kind(rule)),
-                    );
+                    findings.invalid(&at, expected_type("OBJECT"));
                     None
                 }
             }
@@ -124,11 +118,7 @@ fn parse_list(
 }
 
 fn parse_test(operator: &str, operand: &Value) -> Result<Test, String> {
-    let flag = || {
-        operand
-            .as_bool()
-            .ok_or_else(|| format!("Expected value of type Boolean, found {}", kind(operand)))
-    };
+    let flag = || operand.as_bool().ok_or_else(|| expected_type("BOOLEAN"));
     match operator {
         "IsPresent" => return flag().map(Test::IsPresent),
         "IsNull" => return flag().map(|expected| Test::Is(Type::Null, expected)),
@@ -137,9 +127,7 @@ fn parse_test(operator: &str, operand: &Value) -> Result<Test, String> {
         "IsBoolean" => return flag().map(|expected| Test::Is(Type::Boolean, expected)),
         "IsTimestamp" => return flag().map(|expected| Test::Is(Type::Timestamp, expected)),
         "StringMatches" => {
-            let text = operand
-                .as_str()
-                .ok_or_else(|| format!("Expected value of type String, found {}", kind(operand)))?;
+            let text = operand.as_str().ok_or_else(|| expected_type("STRING"))?;
             return Pattern::parse(text).map(Test::Matches);
         }
         _ => {}
@@ -156,6 +144,41 @@ fn parse_test(operator: &str, operand: &Value) -> Result<Test, String> {
         kind.parse_operand(operand)?
     };
     Ok(Test::Compare(kind, relation, operand))
+}
+
+/// Names of all operators.
+pub(crate) fn operators() -> Vec<String> {
+    let mut names: Vec<String> = [
+        "And",
+        "Or",
+        "Not",
+        "StringMatches",
+        "IsPresent",
+        "IsNull",
+        "IsString",
+        "IsNumeric",
+        "IsBoolean",
+        "IsTimestamp",
+    ]
+    .map(str::to_owned)
+    .into();
+    for kind in ["String", "Numeric", "Timestamp", "Boolean"] {
+        for relation in [
+            "Equals",
+            "LessThan",
+            "LessThanEquals",
+            "GreaterThan",
+            "GreaterThanEquals",
+        ] {
+            let name = format!("{kind}{relation}");
+            if split_operator(&name).is_some() {
+                names.push(format!("{name}Path"));
+                names.push(name);
+            }
+        }
+    }
+    names.sort();
+    names
 }
 
 /// `NumericLessThan` and its kin taken apart.
@@ -182,9 +205,7 @@ fn split_operator(name: &str) -> Option<(Kind, Relation)> {
 }
 
 fn parse_operand_path(operand: &Value) -> Result<Operand, String> {
-    let text = operand
-        .as_str()
-        .ok_or_else(|| format!("Expected value of type String, found {}", kind(operand)))?;
+    let text = operand.as_str().ok_or_else(|| expected_type("STRING"))?;
     Path::parse(text)
         .map(Operand::Path)
         .map_err(|why| format!("Value is not a valid JSONPath: {why}"))
@@ -193,15 +214,12 @@ fn parse_operand_path(operand: &Value) -> Result<Operand, String> {
 impl Kind {
     fn parse_operand(self, operand: &Value) -> Result<Operand, String> {
         let (is_right, wanted) = match self {
-            Self::Boolean => (operand.is_boolean(), "Boolean"),
-            Self::Numeric => (operand.is_number(), "Number"),
-            Self::String | Self::Timestamp => (operand.is_string(), "String"),
+            Self::Boolean => (operand.is_boolean(), "BOOLEAN"),
+            Self::Numeric => (operand.is_number(), "NUMBER"),
+            Self::String | Self::Timestamp => (operand.is_string(), "STRING"),
         };
         if !is_right {
-            return Err(format!(
-                "Expected value of type {wanted}, found {}",
-                kind(operand)
-            ));
+            return Err(expected_type(wanted));
         }
         if self == Self::Timestamp && operand.as_str().and_then(timestamp_ns).is_none() {
             return Err("String does not match RFC3339 timestamp".to_owned());
@@ -229,6 +247,7 @@ mod tests {
         };
         rule.matches(Scope {
             input: &input,
+            text: None,
             context: &Value::Null,
             variables: &Variables::new(),
             chance: &Chance::new("", 0),

@@ -28,6 +28,11 @@ const FUNCTIONS: [(&str, Function, usize, usize); 18] = [
     ("UUID", Function::Uuid, 0, 0),
 ];
 
+/// Names of all functions, without `States.`.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(name, ..)| *name)
+}
+
 /// Parses a call that is the whole of `text`.
 pub(super) fn parse_call(text: &str) -> Result<Call, String> {
     let mut cursor = Cursor::new(text);

@@ -104,14 +104,36 @@ pub(super) fn base64_encode(text: &Value) -> Result<Value, String> {
     Ok(Value::String(STANDARD.encode(short_text(text)?)))
 }
 
-/// `States.Base64Decode`.
+/// `States.Base64Decode`: as lenient as AWS, which skips what is not of either alphabet, stops at the padding, needs none,
+/// and shows bytes that are not UTF-8 as U+FFFD.
 pub(super) fn base64_decode(text: &Value) -> Result<Value, String> {
-    let bytes = STANDARD
-        .decode(short_text(text)?)
-        .map_err(|why| format!("the text is not Base64: {why}"))?;
-    String::from_utf8(bytes)
-        .map(Value::String)
-        .map_err(|_| "the decoded bytes are not UTF-8".to_owned())
+    let text = short_text(text)?;
+    let (mut bytes, mut bits, mut held) = (Vec::with_capacity(text.len() / 4 * 3), 0_u32, 0_u32);
+    for byte in text.bytes().take_while(|byte| *byte != b'=') {
+        let Some(value) = sextet(byte) else {
+            continue;
+        };
+        bits = (bits << 6 | value) & 0xff_ffff;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held & 0xff) as u8);
+        }
+    }
+    Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The six bits of a character, in the standard alphabet or the one for URLs.
+fn sextet(byte: u8) -> Option<u32> {
+    let value = match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    };
+    Some(u32::from(value))
 }
 
 fn short_text(value: &Value) -> Result<&str, String> {

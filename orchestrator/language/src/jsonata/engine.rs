@@ -4,69 +4,163 @@
 //! expression reads no clock and no generator: functions that would are replaced (see `functions`). A limit of time
 //! ends an evaluation that doesn't end; what it ended is recorded like any failure, and replay evaluates nothing.
 
-use super::{Engine, Failed, Reads, Source, Surroundings, functions};
+use super::plain::Plain;
+use super::{Engine, Failed, Reads, References, Source, Surroundings, functions, guard, words};
 use crate::limits;
 use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::parser;
 use jsonata_core::value::JValue;
 use serde_json::{Map, Number, Value};
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// Evaluates the expressions of one state.
-pub struct Session {
-    evaluator: Evaluator,
+pub struct Session<'a> {
+    data: Data<'a>,
+    reads: &'a Reads,
 }
 
-impl Session {
-    /// Prepares for evaluating what `reads` names.
+/// What stays warm between two sessions of the same state with the same surroundings.
+#[derive(Default)]
+pub struct Warm {
+    evaluator: Option<Evaluator>,
+    /// How many values ranges have made.
+    drawn: Rc<Cell<usize>>,
+    input: Option<Value>,
+    result: Option<Value>,
+    error_output: Option<Value>,
+}
+
+/// What expressions see, as JSON.
+pub(super) struct Data<'a> {
+    pub surroundings: Surroundings<'a>,
+    warm: &'a mut Warm,
+}
+
+/// A parsed expression.
+pub(crate) struct Parsed {
+    /// With its checks.
+    tree: AstNode,
+    plain: Option<Plain>,
+    references: References,
+}
+
+impl<'a> Session<'a> {
+    /// Prepares for evaluating what `reads` names; nothing is converted before it is needed. `warm` must be new, or of a
+    /// session with equal surroundings.
     #[must_use]
-    pub fn new(surroundings: &Surroundings<'_>, reads: &Reads) -> Self {
-        Self::open(surroundings, reads)
+    pub fn new(surroundings: Surroundings<'a>, reads: &'a Reads, warm: &'a mut Warm) -> Self {
+        Self {
+            data: Data { surroundings, warm },
+            reads,
+        }
     }
 }
 
-impl Engine for Session {
-    type Parsed = AstNode;
+impl Engine for Session<'_> {
+    type Parsed = Parsed;
 
-    fn parse(text: &str) -> Result<AstNode, String> {
-        parser::parse(text).map_err(|error| error.to_string())
+    fn parse(text: &str) -> Result<Parsed, String> {
+        let tree = parser::parse(text).map_err(|error| words::of_parser(&error.to_string()))?;
+        Ok(Parsed {
+            plain: Plain::of(&tree),
+            references: References::of(&tree),
+            tree: guard::guarded(tree),
+        })
     }
 
-    fn open(surroundings: &Surroundings<'_>, reads: &Reads) -> Self {
-        let mut context = Context::new();
-        context.bind("states".to_owned(), states(surroundings, reads));
-        for (name, value) in surroundings.variables {
-            if reads.has(name) {
-                context.bind(name.to_string(), from_value(value));
-            }
+    fn references(parsed: &Parsed) -> &References {
+        &parsed.references
+    }
+
+    fn value(&mut self, parsed: &Parsed) -> Result<Value, Failed> {
+        if let Some(plain) = &parsed.plain
+            && let Some(found) = plain.find(&mut self.data)
+        {
+            return found;
         }
-        let options = EvaluatorOptions {
-            timeout_ms: Some(limits::JSONATA_MILLIS_MAX),
-            cancel: None,
-            max_stack_depth: Some(limits::JSONATA_DEPTH_MAX),
-            max_sequence_length: Some(limits::JSONATA_SEQUENCE_LENGTH_MAX),
-        };
-        let mut evaluator = Evaluator::with_options(context, options);
-        functions::install(&mut evaluator, surroundings, reads);
-        Self { evaluator }
-    }
-
-    fn value(&mut self, parsed: &AstNode) -> Result<Value, Failed> {
-        match self.evaluator.evaluate(parsed, &JValue::Undefined) {
+        let Data { surroundings, warm } = &mut self.data;
+        let drawn = warm.drawn.clone();
+        drawn.set(0);
+        let evaluator = warm
+            .evaluator
+            .get_or_insert_with(|| evaluator(surroundings, self.reads, &drawn));
+        match evaluator.evaluate(&parsed.tree, &JValue::Undefined) {
             Ok(JValue::Undefined) => Err(Failed::Undefined),
+            Ok(value) if !guard::is_small(&value) => Err(Failed::Exceeded(MEMORY_LIMIT)),
             Ok(value) => to_value(&value, 0).ok_or(Failed::Unsupported),
-            Err(error) => Err(Failed::Thrown(worded(error.message()))),
+            Err(error) => Err(failed(error.message())),
         }
     }
 }
 
-/// The message as JSONata 2.0.6 words it: what can't be called isn't named.
-fn worded(message: &str) -> String {
-    const NO_FUNCTION: &str = "T1006: Attempted to invoke a non-function";
-    if message.starts_with(NO_FUNCTION) {
-        NO_FUNCTION.to_owned()
+impl Data<'_> {
+    /// `$states.input`
+    pub fn input(&mut self) -> Option<&Value> {
+        as_value(Some(self.surroundings.input), &mut self.warm.input)
+    }
+
+    /// `$states.result`
+    pub fn result(&mut self) -> Option<&Value> {
+        as_value(self.surroundings.result, &mut self.warm.result)
+    }
+
+    /// `$states.errorOutput`
+    pub fn error_output(&mut self) -> Option<&Value> {
+        as_value(self.surroundings.error_output, &mut self.warm.error_output)
+    }
+}
+
+/// The source as a value; text is parsed once.
+fn as_value<'b>(source: Option<Source<'b>>, parsed: &'b mut Option<Value>) -> Option<&'b Value> {
+    match source? {
+        Source::Value(value) => Some(value),
+        Source::Text(text) => {
+            if parsed.is_none() {
+                *parsed = serde_json::from_str(text).ok();
+            }
+            parsed.as_ref()
+        }
+    }
+}
+
+fn evaluator(surroundings: &Surroundings<'_>, reads: &Reads, drawn: &Rc<Cell<usize>>) -> Evaluator {
+    let mut context = Context::new();
+    context.bind("states".to_owned(), states(surroundings, reads));
+    for (name, value) in surroundings.variables {
+        if reads.has(name) {
+            context.bind(name.to_string(), from_value(value));
+        }
+    }
+    let options = EvaluatorOptions {
+        timeout_ms: Some(limits::JSONATA_MILLIS_MAX),
+        cancel: None,
+        max_stack_depth: Some(limits::JSONATA_DEPTH_MAX),
+        max_sequence_length: Some(limits::JSONATA_SEQUENCE_LENGTH_MAX),
+    };
+    let mut evaluator = Evaluator::with_options(context, options);
+    functions::install(&mut evaluator, surroundings, reads);
+    guard::install(&mut evaluator, drawn);
+    evaluator
+}
+
+const MEMORY_LIMIT: &str =
+    "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+const STACK_LIMIT: &str = "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive";
+const TIME_LIMIT: &str = "Expression evaluation timeout: Check for infinite loop";
+
+/// What was thrown; bounds have words of AWS's own, and no code.
+fn failed(message: &str) -> Failed {
+    let starts = |codes: &[&str]| codes.iter().any(|code| message.starts_with(code));
+    if starts(&[guard::MEMORY, "D2015"]) {
+        Failed::Exceeded(MEMORY_LIMIT)
+    } else if starts(&["D1011", "U1001"]) {
+        Failed::Exceeded(STACK_LIMIT)
+    } else if starts(&["D1012"]) {
+        Failed::Exceeded(TIME_LIMIT)
     } else {
-        message.to_owned()
+        Failed::Thrown(words::of_evaluation(message))
     }
 }
 
@@ -121,6 +215,13 @@ fn to_value(value: &JValue, depth: usize) -> Option<Value> {
     Some(match value {
         JValue::Null | JValue::Undefined => Value::Null,
         JValue::Bool(flag) => Value::Bool(*flag),
+        // JSON has no such numbers; AWS writes their JavaScript names.
+        JValue::Number(number) if number.is_nan() => Value::from("NaN"),
+        JValue::Number(number) if number.is_infinite() => Value::from(if *number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }),
         JValue::Number(number) => Value::Number(to_number(*number)?),
         JValue::String(text) => Value::String(text.to_string()),
         JValue::Array(items) => items
@@ -141,7 +242,7 @@ fn to_value(value: &JValue, depth: usize) -> Option<Value> {
 
 /// A number as JSONata writes it: without a fraction if it is whole.
 fn to_number(number: f64) -> Option<Number> {
-    if number.fract() == 0.0 && number.abs() < 9.0e18 {
+    if number.fract() == 0.0 && number.abs() < limits::JSONATA_WHOLE_MAX {
         Some(Number::from(number as i64))
     } else {
         Number::from_f64(number)

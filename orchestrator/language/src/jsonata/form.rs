@@ -3,10 +3,10 @@
 //! Owns: which strings are expressions (those that are `{% ... %}` as a whole), and how a location is written
 //! (`Output/list[0]/name`).
 
-use super::{Expression, Session};
+use super::{Expression, Fault, Session};
 use crate::EvalError;
 use crate::limits;
-use crate::template::{Key, TemplateError, too_large, within};
+use crate::template::{Key, Located, too_large, within};
 use crate::value::spend;
 use serde_json::{Map, Value};
 
@@ -27,9 +27,13 @@ enum Node {
 
 impl Form {
     /// Parses the value of the field `field`; `Err` holds all that is wrong with it, in order.
-    pub(crate) fn parse(value: &Value, field: &str) -> Result<Self, Vec<TemplateError>> {
+    pub(crate) fn parse(
+        value: &Value,
+        field: &str,
+        in_catcher: bool,
+    ) -> Result<Self, Vec<Located<Fault>>> {
         let mut errors = Vec::new();
-        let root = parse_node(value, field, &mut errors);
+        let root = parse_node(value, field, in_catcher, &mut errors);
         if errors.is_empty() {
             Ok(Self { root })
         } else {
@@ -64,7 +68,7 @@ impl Form {
     /// # Errors
     /// `States.QueryEvaluationError` of the first expression that has no value; `States.DataLimitExceeded` past
     /// [`limits::VALUE_BYTES_MAX`].
-    pub fn evaluate(&self, session: &mut Session) -> Result<Value, EvalError> {
+    pub fn evaluate(&self, session: &mut Session<'_>) -> Result<Value, EvalError> {
         let mut left = limits::VALUE_BYTES_MAX;
         self.root.evaluate(session, &mut left)
     }
@@ -75,7 +79,7 @@ impl Node {
         matches!(self, Self::Fixed(_))
     }
 
-    fn evaluate(&self, session: &mut Session, left: &mut usize) -> Result<Value, EvalError> {
+    fn evaluate(&self, session: &mut Session<'_>, left: &mut usize) -> Result<Value, EvalError> {
         match self {
             Self::Fixed(value) => Ok(value.clone()),
             Self::Expression(expression) => {
@@ -101,16 +105,21 @@ impl Node {
     }
 }
 
-fn parse_node(value: &Value, place: &str, errors: &mut Vec<TemplateError>) -> Node {
+fn parse_node(
+    value: &Value,
+    place: &str,
+    in_catcher: bool,
+    errors: &mut Vec<Located<Fault>>,
+) -> Node {
     match value {
-        Value::String(text) => parse_text(text, place, errors),
+        Value::String(text) => parse_text(text, place, in_catcher, errors),
         Value::Array(items) => {
             let items: Vec<Node> = items
                 .iter()
                 .enumerate()
                 .map(|(i, item)| {
                     within(Key::Item(i), errors, |e| {
-                        parse_node(item, &format!("{place}[{i}]"), e)
+                        parse_node(item, &format!("{place}[{i}]"), in_catcher, e)
                     })
                 })
                 .collect();
@@ -126,7 +135,7 @@ fn parse_node(value: &Value, place: &str, errors: &mut Vec<TemplateError>) -> No
                 .map(|(name, field)| {
                     let key = Key::Field(name.as_str().into());
                     let node = within(key, errors, |e| {
-                        parse_node(field, &format!("{place}/{name}"), e)
+                        parse_node(field, &format!("{place}/{name}"), in_catcher, e)
                     });
                     (name.as_str().into(), node)
                 })
@@ -141,17 +150,17 @@ fn parse_node(value: &Value, place: &str, errors: &mut Vec<TemplateError>) -> No
     }
 }
 
-fn parse_text(text: &str, place: &str, errors: &mut Vec<TemplateError>) -> Node {
+fn parse_text(text: &str, place: &str, in_catcher: bool, errors: &mut Vec<Located<Fault>>) -> Node {
     let Some(within) = Expression::text_within(text) else {
         return Node::Fixed(text.into());
     };
-    match Expression::parse(within, place) {
+    match Expression::parse(within, place, in_catcher) {
         Ok(expression) => Node::Expression(expression),
-        Err(message) => {
-            errors.push(TemplateError {
+        Err(faults) => {
+            errors.extend(faults.into_iter().map(|fault| Located {
                 trail: Vec::new(),
-                message,
-            });
+                fault,
+            }));
             Node::Fixed(Value::Null)
         }
     }

@@ -5,8 +5,9 @@
 //! surroundings. Only those that the state's texts name are installed.
 
 use super::engine::from_value;
-use super::{Reads, Surroundings};
-use crate::chance::{Chance, seeded};
+use super::{Reads, Surroundings, guard};
+use crate::chance::{Chance, seeded, unit};
+use crate::definition::strict_json;
 use crate::digest::hash;
 use crate::limits;
 use crate::timestamp::rfc3339_ms;
@@ -16,6 +17,106 @@ use jsonata_core::value::JValue;
 use std::cell::Cell;
 
 type Answer = Result<JValue, EvaluatorError>;
+
+/// The functions of JSONata 2.0.6, but for `$eval`, which AWS disables.
+pub(crate) const STANDARD: &[&str] = &[
+    "abs",
+    "append",
+    "assert",
+    "average",
+    "base64decode",
+    "base64encode",
+    "boolean",
+    "ceil",
+    "contains",
+    "count",
+    "decodeUrl",
+    "decodeUrlComponent",
+    "distinct",
+    "each",
+    "encodeUrl",
+    "encodeUrlComponent",
+    "error",
+    "exists",
+    "filter",
+    "floor",
+    "formatBase",
+    "formatInteger",
+    "formatNumber",
+    "fromMillis",
+    "join",
+    "keys",
+    "length",
+    "lookup",
+    "lowercase",
+    "map",
+    "match",
+    "max",
+    "merge",
+    "millis",
+    "min",
+    "not",
+    "now",
+    "number",
+    "pad",
+    "parseInteger",
+    "power",
+    "random",
+    "reduce",
+    "replace",
+    "reverse",
+    "round",
+    "shuffle",
+    "sift",
+    "single",
+    "sort",
+    "split",
+    "spread",
+    "sqrt",
+    "string",
+    "substring",
+    "substringAfter",
+    "substringBefore",
+    "sum",
+    "toMillis",
+    "trim",
+    "type",
+    "uppercase",
+    "zip",
+];
+/// The functions that Step Functions adds; `$random` takes a seed there.
+pub(crate) const OF_STEP_FUNCTIONS: &[&str] =
+    &["hash", "parse", "partition", "random", "range", "uuid"];
+/// Functions whose value can be larger than what they are given, or that loop.
+const GROWING: &[&str] = &[
+    "append",
+    "each",
+    "filter",
+    "fromMillis",
+    "join",
+    "map",
+    "merge",
+    "pad",
+    "partition",
+    "range",
+    "reduce",
+    "replace",
+    "sift",
+    "single",
+    "spread",
+    "string",
+    "zip",
+];
+
+/// Whether there is a function of this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    STANDARD.contains(&name) || OF_STEP_FUNCTIONS.contains(&name) || name == "eval"
+}
+
+/// Whether the function can make a large value of small ones.
+pub(super) fn is_growing(name: &str) -> bool {
+    GROWING.contains(&name)
+}
 
 /// Installs what `reads` names.
 pub(super) fn install(evaluator: &mut Evaluator, surroundings: &Surroundings<'_>, reads: &Reads) {
@@ -50,11 +151,12 @@ pub(super) fn install(evaluator: &mut Evaluator, surroundings: &Surroundings<'_>
     }
     if reads.has("random") {
         let draw = drawer(surroundings.chance);
-        add(evaluator, "random", move |args: &[JValue]| {
-            Ok(JValue::Number(seeded(match args.first() {
-                Some(JValue::Number(seed)) => seed.to_bits(),
-                _ => draw(),
-            })))
+        add(evaluator, "random", move |args: &[JValue]| match args {
+            [] => Ok(JValue::Number(unit(draw()))),
+            // Cut to an integer, as AWS does.
+            [JValue::Number(seed), ..] => Ok(JValue::Number(seeded(*seed as i64))),
+            [JValue::Undefined, ..] => Ok(JValue::Undefined),
+            _ => Err(unsigned("random", 1)),
         });
     }
     if reads.has("shuffle") {
@@ -81,75 +183,92 @@ fn drawer(chance: &Chance<'_>) -> impl Fn() -> u64 + 'static {
     }
 }
 
-/// `$partition(array, size)`
+/// `$partition(array, size)`: one chunk where no size is given; undefined for a size of 0 or an empty array (all recorded
+/// from AWS, as is what follows).
 fn partition(args: &[JValue]) -> Answer {
-    let [JValue::Array(items), JValue::Number(size)] = args else {
-        return undefined_or(args, "partition", "an array and a number");
+    let items = match args.first() {
+        None | Some(JValue::Undefined) => return Ok(JValue::Undefined),
+        Some(JValue::Array(items)) => items,
+        Some(_) => return Err(not_an_array("partition")),
     };
-    if *size < 1.0 || size.fract() != 0.0 {
-        let wanted = "a positive integer as its second argument";
-        return Err(wrong("partition", wanted));
+    let size = match args.get(1) {
+        None | Some(JValue::Undefined) => items.len() as f64,
+        Some(JValue::Number(size)) => size.trunc(),
+        Some(_) => return Err(unsigned("partition", 2)),
+    };
+    if size < 0.0 {
+        return Err(thrown("D3137: Second argument must be zero or greater"));
+    }
+    if size == 0.0 || items.is_empty() {
+        return Ok(JValue::Undefined);
     }
     let chunks = items
-        .chunks(*size as usize)
+        .chunks(size.min(items.len() as f64) as usize)
         .map(|chunk| JValue::array(chunk.to_vec()))
         .collect();
     Ok(JValue::array(chunks))
 }
 
-/// `$range(first, last, step)`: a sequence, so one number alone is that number (recorded from AWS).
+/// `$range(first, last, step)`: each number is cut to an integer; a sequence, so one number alone is that number, and none
+/// is undefined.
 fn range(args: &[JValue]) -> Answer {
-    let [
-        JValue::Number(first),
-        JValue::Number(last),
-        JValue::Number(step),
-    ] = args
-    else {
-        return undefined_or(args, "range", "three numbers");
-    };
-    if *step == 0.0 {
-        return Err(wrong("range", "a step that is not 0"));
+    let mut numbers = [0.0; 3];
+    for (i, number) in numbers.iter_mut().enumerate() {
+        *number = match args.get(i) {
+            Some(JValue::Number(given)) => given.trunc(),
+            Some(JValue::Undefined) => return Ok(JValue::Undefined),
+            None if i == 2 => return Ok(JValue::Undefined),
+            _ => return Err(unsigned("range", i + 1)),
+        };
     }
+    let [first, last, step] = numbers;
     let length = ((last - first) / step).floor() + 1.0;
-    if length > limits::JSONATA_SEQUENCE_LENGTH_MAX as f64 || !length.is_finite() {
-        return Err(wrong("range", "fewer values"));
+    if step == 0.0 || length.is_nan() || length < 1.0 {
+        return Ok(JValue::Undefined);
     }
-    let mut values: Vec<JValue> = (0..length.max(0.0) as usize)
+    if length > limits::JSONATA_RANGE_LENGTH_MAX as f64 {
+        return Err(guard::too_large());
+    }
+    let mut values: Vec<JValue> = (0..length as usize)
         .map(|i| JValue::Number(first + i as f64 * step))
         .collect();
-    Ok(match values.len() {
-        0 => JValue::Undefined,
-        1 => values.swap_remove(0),
-        _ => JValue::array(values),
+    Ok(if values.len() == 1 {
+        values.swap_remove(0)
+    } else {
+        JValue::array(values)
     })
 }
 
-/// `$hash(text, algorithm)`, `SHA-256` if none is named.
+/// `$hash(text, algorithm)`
 fn hashed(args: &[JValue]) -> Answer {
     let (text, algorithm) = match args {
-        [JValue::String(text)] => (text, "SHA-256"),
-        [JValue::String(text), JValue::String(algorithm)] => (text, &**algorithm),
-        _ => return undefined_or(args, "hash", "a text and the name of an algorithm"),
+        [] | [JValue::Undefined, ..] => return Ok(JValue::Undefined),
+        [JValue::String(_)] | [JValue::String(_), JValue::Undefined, ..] => {
+            return Ok(JValue::Undefined);
+        }
+        [JValue::String(text), JValue::String(algorithm), ..] => (text, &**algorithm),
+        [JValue::String(_), ..] => return Err(unsigned("hash", 2)),
+        _ => return Err(unsigned("hash", 1)),
     };
-    let wanted = "MD5, SHA-1, SHA-256, SHA-384 or SHA-512 as its second argument";
     hash(text, algorithm)
         .map(JValue::string)
-        .ok_or_else(|| wrong("hash", wanted))
+        .ok_or_else(|| thrown("D3137: Invalid hashing algorithm"))
 }
 
 /// `$parse(text)`
 fn parse(args: &[JValue]) -> Answer {
-    let [JValue::String(text)] = args else {
-        return undefined_or(args, "parse", "a text");
+    let text = match args {
+        [] | [JValue::Undefined, ..] => return Ok(JValue::Undefined),
+        [JValue::String(text), ..] => text,
+        _ => return Err(unsigned("parse", 1)),
     };
-    serde_json::from_str(text)
+    strict_json(text)
         .map(|value| from_value(&value))
-        .map_err(|_| wrong("parse", "a text that is JSON"))
+        .map_err(|_| thrown("D3137: Invalid JSON"))
 }
 
 fn eval(_: &[JValue]) -> Answer {
-    let message = "T1006: Attempted to invoke a non-function";
-    Err(EvaluatorError::EvaluationError(message.to_owned()))
+    Err(thrown("T1006: Attempted to invoke a non-function"))
 }
 
 /// `$now([picture [, timezone]])`
@@ -222,15 +341,19 @@ fn shuffle(args: &[JValue], draw: &impl Fn() -> u64) -> JValue {
     JValue::array(items)
 }
 
-/// A function of something undefined is undefined, as JSONata has it; of anything else that it doesn't take, an error.
-fn undefined_or(args: &[JValue], name: &str, wanted: &str) -> Answer {
-    if matches!(args.first(), Some(JValue::Undefined)) {
-        Ok(JValue::Undefined)
-    } else {
-        Err(wrong(name, wanted))
-    }
+/// AWS's words for an argument that a function's signature doesn't have.
+pub(super) fn unsigned(name: &str, argument: usize) -> EvaluatorError {
+    thrown(&format!(
+        "T0410: Argument {argument} of function \"{name}\" does not match function signature"
+    ))
 }
 
-fn wrong(name: &str, wanted: &str) -> EvaluatorError {
-    EvaluatorError::EvaluationError(format!("T0410: The function ${name} needs {wanted}"))
+fn not_an_array(name: &str) -> EvaluatorError {
+    thrown(&format!(
+        "T0412: Argument 1 of function \"{name}\" must be an array"
+    ))
+}
+
+fn thrown(message: &str) -> EvaluatorError {
+    EvaluatorError::EvaluationError(message.to_owned())
 }

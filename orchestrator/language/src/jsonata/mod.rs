@@ -7,11 +7,17 @@
 mod engine;
 mod form;
 mod functions;
+mod guard;
 mod names;
+mod plain;
+mod references;
+mod words;
 
-pub use engine::Session;
+pub use engine::{Session, Warm};
 pub use form::Form;
+pub(crate) use functions::{OF_STEP_FUNCTIONS, STANDARD, is_known as is_function};
 pub use names::Reads;
+pub(crate) use references::References;
 
 use crate::chance::Chance;
 use crate::value::kind;
@@ -31,11 +37,11 @@ pub(crate) trait Engine: Sized {
     /// Parses an expression.
     ///
     /// # Errors
-    /// JSONata's code and message, as one sentence.
+    /// JSONata's message.
     fn parse(text: &str) -> Result<Self::Parsed, String>;
 
-    /// Prepares for evaluating what `reads` names.
-    fn open(surroundings: &Surroundings<'_>, reads: &Reads) -> Self;
+    /// What the expression refers to.
+    fn references(parsed: &Self::Parsed) -> &References;
 
     /// The expression's value.
     ///
@@ -53,6 +59,17 @@ pub(crate) enum Failed {
     Unsupported,
     /// JSONata's code and message.
     Thrown(String),
+    /// A bound is exceeded, in AWS's words.
+    Exceeded(&'static str),
+}
+
+/// What is wrong with an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// AWS's code.
+    pub code: &'static str,
+    /// AWS's words.
+    pub message: String,
 }
 
 /// What expressions see beside the text of the definition.
@@ -89,7 +106,7 @@ pub struct Expression {
     text: Arc<str>,
     /// As AWS names it: `Output/result`, `Arguments`.
     field: Arc<str>,
-    parsed: Arc<<Session as Engine>::Parsed>,
+    parsed: Arc<engine::Parsed>,
 }
 
 impl Expression {
@@ -99,24 +116,33 @@ impl Expression {
         Some(text.strip_prefix("{%")?.strip_suffix("%}")?.trim())
     }
 
-    /// Parses the expression `text` (without `{%` and `%}`) of the field `field`.
+    /// Parses the expression `text` (without `{%` and `%}`) of the field `field`; `in_catcher` tells whether
+    /// `$states.errorOutput` is there.
     ///
     /// # Errors
-    /// What is wrong with the text, as a sentence.
-    pub(crate) fn parse(text: &str, field: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Err("The JSONata expression is empty".to_owned());
+    /// What is wrong with it, in AWS's words.
+    pub(crate) fn parse(text: &str, field: &str, in_catcher: bool) -> Result<Self, Vec<Fault>> {
+        let parsed = <Session<'_> as Engine>::parse(text).map_err(|message| {
+            vec![Fault {
+                code: "INVALID_JSONATA_EXPRESSION",
+                message,
+            }]
+        })?;
+        let faults = unsupported(<Session<'_> as Engine>::references(&parsed), in_catcher);
+        if !faults.is_empty() {
+            return Err(faults);
         }
-        if names::calls(text, "eval") {
-            return Err("The function '$eval' is not supported; '$parse' reads JSON".to_owned());
-        }
-        let parsed = <Session as Engine>::parse(text)
-            .map_err(|why| format!("The JSONata expression is not valid: {why}"))?;
         Ok(Self {
             text: text.into(),
             field: field.into(),
             parsed: Arc::new(parsed),
         })
+    }
+
+    /// What the expression `text` refers to; `None` if it is none.
+    pub(crate) fn references(text: &str) -> Option<References> {
+        let parsed = <Session<'_> as Engine>::parse(text).ok()?;
+        Some(<Session<'_> as Engine>::references(&parsed).clone())
     }
 
     /// The expression as it was written.
@@ -129,12 +155,13 @@ impl Expression {
     ///
     /// # Errors
     /// `States.QueryEvaluationError`, worded as AWS does.
-    pub fn evaluate(&self, session: &mut Session) -> Result<Value, EvalError> {
+    pub fn evaluate(&self, session: &mut Session<'_>) -> Result<Value, EvalError> {
         session.value(&self.parsed).map_err(|failed| {
             self.failure(&match failed {
                 Failed::Undefined => "returned nothing (undefined).".to_owned(),
                 Failed::Unsupported => "returned an unsupported result type.".to_owned(),
                 Failed::Thrown(message) => format!("threw an error during evaluation. {message}"),
+                Failed::Exceeded(limit) => format!("threw an error during evaluation: {limit}"),
             })
         })
     }
@@ -143,7 +170,7 @@ impl Expression {
     ///
     /// # Errors
     /// `States.QueryEvaluationError`, worded as AWS does.
-    pub fn evaluate_as(&self, wanted: &str, session: &mut Session) -> Result<Value, EvalError> {
+    pub fn evaluate_as(&self, wanted: &str, session: &mut Session<'_>) -> Result<Value, EvalError> {
         let value = self.evaluate(session)?;
         if kind(&value) == wanted {
             Ok(value)
@@ -177,6 +204,27 @@ impl Expression {
             self.text, self.field
         ))
     }
+}
+
+/// What Step Functions doesn't give to expressions (recorded from AWS).
+fn unsupported(references: &References, in_catcher: bool) -> Vec<Fault> {
+    let of = |message| Fault {
+        code: "UNSUPPORTED_JSONATA_EXPRESSION",
+        message,
+    };
+    let top_level = references.top_level.iter().map(|name| {
+        of(format!(
+            "Reference to '{name}' at the top level is not supported."
+        ))
+    });
+    let mut faults: Vec<Fault> = top_level.collect();
+    if references.root {
+        faults.push(of("Reference to '$$' is not supported.".to_owned()));
+    }
+    if !in_catcher && references.states.iter().any(|field| field == "errorOutput") {
+        faults.push(of("Field '$states.errorOutput' does not exist.".to_owned()));
+    }
+    faults
 }
 
 impl PartialEq for Expression {

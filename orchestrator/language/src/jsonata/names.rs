@@ -95,11 +95,6 @@ impl Reads {
     }
 }
 
-/// Whether the text calls the function `$name`.
-pub(super) fn calls(text: &str, name: &str) -> bool {
-    each_name(text).any(|(found, rest)| found == name && rest.trim_start().starts_with('('))
-}
-
 /// Calls `found` with each text that counts. `in_template`: only fields `*.$` do.
 fn each_field<'v>(
     fields: &'v Map<String, Value>,
@@ -180,11 +175,5 @@ mod tests {
         let fields = template.as_object().expect("an object");
         let reads = Reads::of_fields(fields, Language::JsonPath);
         assert!(!reads.context && reads.has("y") && !reads.has("w"));
-    }
-
-    #[test]
-    fn calls_are_told_from_names() {
-        assert!(calls("$eval ('1')", "eval") && !calls("$evaluate(1)", "eval"));
-        assert!(!calls("eval($x)", "eval"));
     }
 }

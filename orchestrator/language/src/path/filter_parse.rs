@@ -1,6 +1,6 @@
 //! Text of a filter to its tree.
 
-use super::filter::{Filter, Operand, Operator};
+use super::filter::{Filter, Operand, Operator, Pattern};
 use super::parse::{parse_query_at, parse_quoted, parse_steps};
 use super::query::Root;
 use crate::cursor::Cursor;
@@ -8,7 +8,9 @@ use crate::limits;
 use serde_json::Value;
 
 /// Operators, longest first where one begins another.
-const OPERATORS: [(&str, Operator); 8] = [
+const OPERATORS: [(&str, Operator); 17] = [
+    ("===", Operator::SameAs),
+    ("!==", Operator::NotSameAs),
     ("==", Operator::Equal),
     ("!=", Operator::NotEqual),
     ("<=", Operator::LessOrEqual),
@@ -17,11 +19,13 @@ const OPERATORS: [(&str, Operator); 8] = [
     (">", Operator::Greater),
     ("in ", Operator::In),
     ("nin ", Operator::NotIn),
-];
-
-/// Jayway's operators that are refused for now, so that none is misread.
-const OPERATORS_REFUSED: [&str; 8] = [
-    "=~", "subsetof", "anyof", "noneof", "contains", "size", "empty", "type",
+    ("contains ", Operator::Contains),
+    ("all ", Operator::All),
+    ("subsetof ", Operator::SubsetOf),
+    ("anyof ", Operator::AnyOf),
+    ("noneof ", Operator::NoneOf),
+    ("size ", Operator::Size),
+    ("empty ", Operator::Empty),
 ];
 
 /// Reads `(...)` after `?`; `depth` counts the filters and brackets around it.
@@ -82,13 +86,9 @@ fn parse_unary(cursor: &mut Cursor<'_>, depth: usize) -> Result<Filter, String> 
 fn parse_comparison(cursor: &mut Cursor<'_>, depth: usize) -> Result<Filter, String> {
     let left = parse_operand(cursor, depth)?;
     cursor.skip_blanks();
-    if let Some(refused) = OPERATORS_REFUSED
-        .iter()
-        .find(|word| cursor.rest().starts_with(**word))
-    {
-        return Err(format!(
-            "the filter operator '{refused}' isn't supported yet"
-        ));
+    if cursor.eat("=~") {
+        cursor.skip_blanks();
+        return Ok(Filter::Matches(left, parse_pattern(cursor)?));
     }
     if let Some((_, operator)) = OPERATORS.iter().find(|(word, _)| cursor.eat(word)) {
         cursor.skip_blanks();
@@ -102,6 +102,29 @@ fn parse_comparison(cursor: &mut Cursor<'_>, depth: usize) -> Result<Filter, Str
         Operand::Query(query) => Ok(Filter::Exists(query)),
         Operand::Fixed(_) => Err(cursor.expected("an operator such as '=='")),
     }
+}
+
+/// `/pattern/flags`; a backslash keeps a slash within the pattern.
+fn parse_pattern(cursor: &mut Cursor<'_>) -> Result<Pattern, String> {
+    if !cursor.eat("/") {
+        return Err(cursor.expected("a regular expression between slashes after '=~'"));
+    }
+    let mut text = String::new();
+    loop {
+        match (cursor.next(), cursor.peek()) {
+            (None, _) => return Err("the closing / is missing".to_owned()),
+            (Some('/'), _) => break,
+            (Some('\\'), Some('/')) => {}
+            (Some('\\'), Some(escaped)) => {
+                text.push('\\');
+                text.push(escaped);
+                cursor.next();
+            }
+            (Some(c), _) => text.push(c),
+        }
+    }
+    let flags = cursor.take_while(|c| c.is_ascii_alphabetic());
+    Pattern::parse(&text, flags)
 }
 
 fn parse_operand(cursor: &mut Cursor<'_>, depth: usize) -> Result<Operand, String> {

@@ -59,6 +59,8 @@ pub(crate) enum Step {
 pub(crate) enum Missing {
     /// Nothing at its end.
     NoResults,
+    /// The array ends before the last step's index.
+    OutOfRange,
     /// The property of this step, on the way.
     Property(usize),
     /// This step wants an object and found something else.
@@ -72,6 +74,11 @@ pub(crate) enum Missing {
 }
 
 impl Missing {
+    /// Whether an index was used on something that is no array.
+    pub fn is_wrong_kind(&self) -> bool {
+        matches!(self, Self::NotArray(..))
+    }
+
     /// Whether the value simply isn't there.
     pub fn is_absence(&self) -> bool {
         *self != Self::TooMany
@@ -103,6 +110,33 @@ impl Query {
         self.root == Root::Input && self.steps.is_empty()
     }
 
+    /// Whether it begins at `$`.
+    pub fn is_of_input(&self) -> bool {
+        self.root == Root::Input
+    }
+
+    /// The variable that it begins at.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether all that is missing is the item at the path's end.
+    pub fn ends_past_array(&self, missing: &Missing) -> bool {
+        *missing == Missing::OutOfRange
+    }
+
+    /// What it begins at.
+    pub fn root_of<'a>(&self, scope: Scope<'a>) -> Option<&'a Value> {
+        match &self.root {
+            Root::Context => Some(scope.context),
+            Root::Variable(name) => scope.variables.get(name),
+            Root::Input | Root::Current => Some(scope.input),
+        }
+    }
+
     /// Whether it begins at `$$`.
     pub fn reads_context(&self) -> bool {
         self.root == Root::Context
@@ -115,11 +149,7 @@ impl Query {
 
     /// The value: one, or a list if the path is indefinite.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, Missing> {
-        let start = match &self.root {
-            Root::Context => scope.context,
-            Root::Variable(name) => scope.variables.get(name).ok_or(Missing::Variable)?,
-            Root::Input | Root::Current => scope.input,
-        };
+        let start = self.root_of(scope).ok_or(Missing::Variable)?;
         self.find_from(start, start)
     }
 
@@ -163,7 +193,12 @@ impl Query {
                     let array = at
                         .as_array()
                         .ok_or_else(|| Missing::NotArray(i, at.to_string()))?;
-                    item(array, *index).ok_or(Missing::NoResults)?
+                    let missing = if is_last {
+                        Missing::OutOfRange
+                    } else {
+                        Missing::NoResults
+                    };
+                    item(array, *index).ok_or(missing)?
                 }
                 Step::Names(names) => {
                     let object = at
@@ -210,7 +245,9 @@ impl Query {
     /// Words a failure as Jayway, and so AWS, does.
     pub fn explain(&self, missing: Missing) -> String {
         match missing {
-            Missing::NoResults => format!("No results for path: {}", self.normal(self.steps.len())),
+            Missing::NoResults | Missing::OutOfRange => {
+                format!("No results for path: {}", self.normal(self.steps.len()))
+            }
             Missing::Property(step) => {
                 format!("Missing property in path {}", self.normal(step + 1))
             }

@@ -2,11 +2,12 @@
 
 use super::{Draft, only_for};
 use crate::choice::Rule;
-use crate::fields::Fields;
+use crate::fields::{Fields, Role};
 use crate::program::{ChoiceBranch, Condition, Language, StateKind};
+use crate::value::expected_type;
 
 pub(super) const FIELDS: &[&str] = &["Choices", "Default"];
-const RULE_FIELDS: &[&str] = &["Condition", "Next", "Comment", "Assign", "Output"];
+pub(crate) const RULE_FIELDS: &[&str] = &["Condition", "Next", "Comment", "Assign", "Output"];
 
 pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     let fields = draft.fields;
@@ -21,15 +22,20 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
             draft
                 .compiler
                 .findings
-                .invalid(&place, "Expected value of type Object".to_owned());
+                .invalid(&place, expected_type("OBJECT"));
             continue;
         };
         let rule_fields = Fields::new(object, &place);
         rule_fields.text("Comment", &mut draft.compiler.findings);
         rule_fields.require(&["Next"], &mut draft.compiler.findings);
         let next = draft.target(rule_fields, "Next");
-        let condition = condition(draft, rule_fields);
-        let (assign, output) = (draft.assign(rule_fields), draft.output(rule_fields));
+        let role = Role {
+            within: Some(("Choices", i)),
+            in_catcher: false,
+        };
+        let condition = condition(draft, rule_fields, role);
+        let assign = draft.assign(rule_fields, role);
+        let output = draft.output(rule_fields, role);
         if let (Some(condition), Some(next)) = (condition, next) {
             rules.push(ChoiceBranch {
                 condition,
@@ -42,7 +48,7 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     Some(StateKind::Choice { rules, default })
 }
 
-fn condition(draft: &mut Draft<'_, '_, '_>, rule: Fields<'_>) -> Option<Condition> {
+fn condition(draft: &mut Draft<'_, '_, '_>, rule: Fields<'_>, role: Role<'_>) -> Option<Condition> {
     let findings = &mut draft.compiler.findings;
     if draft.language == Language::JsonPath {
         for name in ["Condition", "Output"] {
@@ -55,7 +61,7 @@ fn condition(draft: &mut Draft<'_, '_, '_>, rule: Fields<'_>) -> Option<Conditio
     }
     rule.refuse_unknown(&[RULE_FIELDS], findings);
     rule.require(&["Condition"], findings);
-    let condition = rule.expression("Condition", findings);
+    let condition = rule.expression("Condition", role, findings);
     if rule.has("Condition") && !rule.is_expression("Condition") {
         let message = "Expected a JSONata expression, such as '{% $states.input.a = 1 %}'";
         findings.invalid(&rule.place.field("Condition"), message.to_owned());

@@ -1,13 +1,14 @@
 //! `Retry` and `Catch`: what is done about errors.
 
 use super::Draft;
-use crate::fields::Fields;
+use crate::fields::{Fields, Role};
 use crate::limits;
 use crate::program::{Catcher, Language, Retrier};
+use crate::value::expected_type;
 use serde_json::Value;
 use std::sync::Arc;
 
-const RETRIER_FIELDS: &[&str] = &[
+pub(crate) const RETRIER_FIELDS: &[&str] = &[
     "ErrorEquals",
     "IntervalSeconds",
     "MaxAttempts",
@@ -16,12 +17,12 @@ const RETRIER_FIELDS: &[&str] = &[
     "JitterStrategy",
     "Comment",
 ];
-const CATCHER_FIELDS: &[&str] = &["ErrorEquals", "Assign", "Next", "Comment"];
+pub(crate) const CATCHER_FIELDS: &[&str] = &["ErrorEquals", "Assign", "Next", "Comment"];
 
 impl Draft<'_, '_, '_> {
     /// Reads `Retry`.
     pub(super) fn retriers(&mut self) -> Vec<Retrier> {
-        self.entries("Retry", |draft, entry, is_last| {
+        self.entries("Retry", |draft, entry, _, is_last| {
             entry.refuse_unknown(&[RETRIER_FIELDS], &mut draft.compiler.findings);
             let errors = draft.errors(entry, is_last)?;
             let findings = &mut draft.compiler.findings;
@@ -71,7 +72,7 @@ impl Draft<'_, '_, '_> {
 
     /// Reads `Catch`.
     pub(super) fn catchers(&mut self) -> Vec<Catcher> {
-        self.entries("Catch", |draft, entry, is_last| {
+        self.entries("Catch", |draft, entry, index, is_last| {
             let own: &[&str] = match draft.language {
                 Language::JsonPath => &["ResultPath"],
                 Language::Jsonata => &["Output"],
@@ -80,7 +81,11 @@ impl Draft<'_, '_, '_> {
             entry.require(&["Next"], &mut draft.compiler.findings);
             let errors = draft.errors(entry, is_last);
             let result_path = draft.result_path(entry);
-            let (assign, output) = (draft.assign(entry), draft.output(entry));
+            let role = Role {
+                within: Some(("Catch", index)),
+                in_catcher: true,
+            };
+            let (assign, output) = (draft.assign(entry, role), draft.output(entry, role));
             let next = draft.target(entry, "Next")?;
             Some(Catcher {
                 errors: errors?,
@@ -96,7 +101,7 @@ impl Draft<'_, '_, '_> {
     fn entries<T>(
         &mut self,
         name: &str,
-        read: impl Fn(&mut Self, Fields<'_>, bool) -> Option<T>,
+        read: impl Fn(&mut Self, Fields<'_>, usize, bool) -> Option<T>,
     ) -> Vec<T> {
         let Some(value) = self.fields.get(name) else {
             return Vec::new();
@@ -105,7 +110,7 @@ impl Draft<'_, '_, '_> {
         let Some(list) = value.as_array() else {
             self.compiler
                 .findings
-                .invalid(&place, "Expected value of type Array".to_owned());
+                .invalid(&place, expected_type("ARRAY"));
             return Vec::new();
         };
         let mut entries = Vec::with_capacity(list.len());
@@ -113,12 +118,13 @@ impl Draft<'_, '_, '_> {
             let place = place.item(i);
             match entry.as_object() {
                 Some(object) => {
-                    entries.extend(read(self, Fields::new(object, &place), i + 1 == list.len()))
+                    let is_last = i + 1 == list.len();
+                    entries.extend(read(self, Fields::new(object, &place), i, is_last));
                 }
                 None => self
                     .compiler
                     .findings
-                    .invalid(&place, "Expected value of type Object".to_owned()),
+                    .invalid(&place, expected_type("OBJECT")),
             }
         }
         entries

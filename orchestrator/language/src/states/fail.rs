@@ -1,6 +1,7 @@
 //! Fail: ends its scope with an error.
 
 use super::Draft;
+use crate::fields::Role;
 use crate::program::{Language, StateKind, TextSource};
 
 pub(super) const FIELDS: &[&str] = &["Error", "Cause"];
@@ -17,7 +18,7 @@ fn source(draft: &mut Draft<'_, '_, '_>, name: &str, path_name: &str) -> Option<
     let findings = &mut draft.compiler.findings;
     draft.fields.at_most_one(&[name, path_name], findings);
     if draft.language == Language::Jsonata && draft.fields.is_expression(name) {
-        let expression = draft.fields.expression(name, findings);
+        let expression = draft.fields.expression(name, Role::default(), findings);
         return expression.map(TextSource::Expression);
     }
     match draft.fields.text(name, findings) {

@@ -1,7 +1,7 @@
 //! Map, inline: runs a processor for each item. The distributed mode is refused.
 
 use super::Draft;
-use crate::fields::Fields;
+use crate::fields::{Fields, Role};
 use crate::limits;
 use crate::path::Path;
 use crate::program::{Items, Language, Map, SecondsSource, StateId, StateKind};
@@ -32,11 +32,13 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     };
     let items = match (draft.language, fields.has("ItemsPath")) {
         (Language::Jsonata, _) if !fields.has("Items") => Some(Items::Input),
-        (Language::Jsonata, _) => fields.form("Items", findings).map(Items::Form),
+        (Language::Jsonata, _) => fields
+            .form("Items", Role::default(), findings)
+            .map(Items::Form),
         (Language::JsonPath, true) => fields.path("ItemsPath", findings).map(Items::Path),
         (Language::JsonPath, false) => Some(Items::Path(Path::root())),
     };
-    let item_selector = draft.recipe(fields, selector);
+    let item_selector = draft.recipe(fields, selector, Role::default());
     let max_concurrency = draft.number(
         "MaxConcurrency",
         "MaxConcurrencyPath",

@@ -13,7 +13,10 @@ mod succeed;
 mod task;
 mod wait;
 
-use crate::fields::Fields;
+pub(crate) use choice::RULE_FIELDS;
+pub(crate) use errors::{CATCHER_FIELDS, RETRIER_FIELDS};
+
+use crate::fields::{Fields, Role};
 use crate::jsonata::{Form, Reads};
 use crate::limits;
 use crate::parse::{Compiler, Siblings};
@@ -141,6 +144,17 @@ fn state_type(name: &str) -> Option<StateType> {
     })
 }
 
+/// The types of state.
+pub(crate) const TYPES: &[&str] = &[
+    "Pass", "Task", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map",
+];
+
+/// The lists of fields that a type of state has, in either query language.
+pub(crate) fn fields_of(kind: &str) -> Vec<&'static [&'static str]> {
+    let own = state_type(kind).map(|kind| [kind.fields, kind.jsonpath, kind.jsonata].concat());
+    own.into_iter().flatten().chain([COMMON]).collect()
+}
+
 /// Reads a state; `None` after reporting why it can't be read.
 pub(crate) fn parse<'v>(
     compiler: &mut Compiler<'v>,
@@ -157,9 +171,7 @@ pub(crate) fn parse<'v>(
     }
     let type_name = fields.text("Type", &mut compiler.findings)?;
     let Some(state_type) = state_type(type_name) else {
-        let message = format!(
-            "'{type_name}' is not a type of state: use Task, Pass, Choice, Wait, Succeed, Fail, Parallel or Map"
-        );
+        let message = "Value should be one of the following: [Pass, Task, Choice, Wait, Succeed, Fail, Parallel, Map]".to_owned();
         compiler
             .findings
             .invalid(&fields.place.field("Type"), message);
@@ -217,13 +229,17 @@ fn refuse_fields(
                 .findings
                 .invalid(&fields.place.field(name), message);
         } else if other.contains(&name) {
+            let near = fields.place.field(name);
+            let message = only_for(language, name);
             compiler
                 .findings
-                .invalid(fields.place, only_for(language, name));
+                .invalid_within(fields.place, &near, message);
         } else {
+            let near = fields.place.field(name);
+            let message = format!("Field '{name}' is not supported");
             compiler
                 .findings
-                .invalid(fields.place, format!("Field '{name}' is not supported"));
+                .invalid_within(fields.place, &near, message);
         }
     }
 }
@@ -255,10 +271,11 @@ impl Draft<'_, '_, '_> {
             fields.template("Parameters", findings)
         };
         let result_selector = fields.template("ResultSelector", findings);
-        let arguments = fields.form("Arguments", findings);
+        let arguments = fields.form("Arguments", Role::default(), findings);
         let next = if goes_on { self.next() } else { None };
         let (retry, catch) = (self.retriers(), self.catchers());
-        let (assign, output) = (self.assign(fields), self.output(fields));
+        let role = Role::default();
+        let (assign, output) = (self.assign(fields, role), self.output(fields, role));
         let reads = Reads::of_fields(self.object, self.language);
         self.compiler.reads_context |= reads.context;
         Some(State {
@@ -316,7 +333,7 @@ impl Draft<'_, '_, '_> {
         let findings = &mut self.compiler.findings;
         self.fields.at_most_one(&[name, path_name], findings);
         if self.language == Language::Jsonata && self.fields.is_expression(name) {
-            let expression = self.fields.expression(name, findings);
+            let expression = self.fields.expression(name, Role::default(), findings);
             return expression.map(SecondsSource::Expression);
         }
         match self.fields.integer(name, range, findings) {
@@ -329,16 +346,16 @@ impl Draft<'_, '_, '_> {
     }
 
     /// A field that makes a value, in the state's query language.
-    fn recipe(&mut self, fields: Fields<'_>, name: &str) -> Option<Recipe> {
+    fn recipe(&mut self, fields: Fields<'_>, name: &str, role: Role<'_>) -> Option<Recipe> {
         let findings = &mut self.compiler.findings;
         match self.language {
             Language::JsonPath => fields.template(name, findings).map(Recipe::Template),
-            Language::Jsonata => fields.form(name, findings).map(Recipe::Form),
+            Language::Jsonata => fields.form(name, role, findings).map(Recipe::Form),
         }
     }
 
     /// `Assign` of a state, a rule or a catcher: an object of variables by name.
-    fn assign(&mut self, fields: Fields<'_>) -> Option<Recipe> {
+    fn assign(&mut self, fields: Fields<'_>, role: Role<'_>) -> Option<Recipe> {
         let findings = &mut self.compiler.findings;
         let variables = fields.object("Assign", findings)?;
         for name in variables.keys() {
@@ -354,15 +371,15 @@ impl Draft<'_, '_, '_> {
                 findings.invalid(&fields.place.field("Assign"), message);
             }
         }
-        let recipe = self.recipe(fields, "Assign");
+        let recipe = self.recipe(fields, "Assign", role);
         recipe.filter(|_| !variables.is_empty())
     }
 
     /// `Output` of a state, a rule or a catcher.
-    fn output(&mut self, fields: Fields<'_>) -> Option<Form> {
+    fn output(&mut self, fields: Fields<'_>, role: Role<'_>) -> Option<Form> {
         match self.language {
             Language::JsonPath => None,
-            Language::Jsonata => fields.form("Output", &mut self.compiler.findings),
+            Language::Jsonata => fields.form("Output", role, &mut self.compiler.findings),
         }
     }
 

@@ -1,10 +1,11 @@
 //! Task: has work done by a worker.
 
 use super::Draft;
-use crate::fields::Fields;
+use crate::fields::{Fields, Role};
 use crate::limits;
 use crate::program::{SecondsSource, StateKind, Task};
 use crate::resource::Resource;
+use serde_json::Value;
 
 pub(super) const FIELDS: &[&str] = &[
     "Resource",
@@ -35,7 +36,8 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
         let place = draft.fields.place.field("HeartbeatSeconds");
         draft.compiler.findings.invalid(&place, message);
     }
-    let credentials = draft.recipe(draft.fields, "Credentials");
+    credentials_name_a_role(draft);
+    let credentials = draft.recipe(draft.fields, "Credentials", Role::default());
     let resource = resource(draft)?;
     Some(StateKind::Task(Task {
         resource,
@@ -43,6 +45,21 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
         heartbeat,
         credentials,
     }))
+}
+
+/// AWS takes credentials for the sake of their role alone.
+fn credentials_name_a_role(draft: &mut Draft<'_, '_, '_>) {
+    let Some(credentials) = draft.fields.get("Credentials").and_then(Value::as_object) else {
+        return;
+    };
+    if !["RoleArn", "RoleArn.$"]
+        .iter()
+        .any(|name| credentials.contains_key(*name))
+    {
+        let message = "The field 'RoleArn' is required but was missing".to_owned();
+        let place = draft.fields.place.field("Credentials");
+        draft.compiler.findings.invalid(&place, message);
+    }
 }
 
 fn resource(draft: &mut Draft<'_, '_, '_>) -> Option<Resource> {
@@ -71,8 +88,12 @@ fn resource(draft: &mut Draft<'_, '_, '_>) -> Option<Resource> {
         .map_err(|why| findings.invalid(&place, why))
         .ok()?;
     if &*resource.kind == "lambda" && !names_function(fields) {
+        let holder = ["Parameters", "Arguments"]
+            .into_iter()
+            .find(|name| fields.has(name));
+        let within = holder.map(|name| fields.place.field(name));
         findings.invalid(
-            fields.place,
+            within.as_ref().unwrap_or(fields.place),
             "The field 'FunctionName' is required but was missing".to_owned(),
         );
     }

@@ -1,6 +1,7 @@
 //! Wait: waits for a number of seconds or until a time.
 
 use super::Draft;
+use crate::fields::Role;
 use crate::limits;
 use crate::program::{Language, StateKind, WaitFor};
 use crate::timestamp::timestamp_ms;
@@ -22,7 +23,7 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
     }
     let is_jsonata = draft.language == Language::Jsonata;
     let wait = if is_jsonata && fields.is_expression("Timestamp") {
-        WaitFor::TimestampExpression(fields.expression("Timestamp", findings)?)
+        WaitFor::TimestampExpression(fields.expression("Timestamp", Role::default(), findings)?)
     } else if fields.has("Timestamp") {
         let time_ms = timestamp_ms(fields.text("Timestamp", findings)?);
         if time_ms.is_none() {

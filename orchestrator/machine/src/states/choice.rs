@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! StateEntered -> StateExited -> Next of the first rule that matches, or Default
-//!              -> failure: States.NoChoiceMatched
+//!              -> failure: States.Runtime, if none matches
 //! ```
 
 use crate::context::Lens;
@@ -65,9 +65,10 @@ fn first<'r>(
     Ok(None)
 }
 
+/// AWS's documentation has `States.NoChoiceMatched` for it; what AWS records is this.
 fn no_match() -> EvalError {
     EvalError {
-        error: errors::NO_CHOICE_MATCHED,
+        error: errors::RUNTIME,
         cause: "Failed to transition out of the state. The state does not point to a next state."
             .to_owned(),
         location: None,

@@ -110,7 +110,7 @@ fn start_iteration(
             let lens = Lens::new(decider.execution, found, now_ms).with_item(index, item);
             Doc::Text(found.input.clone())
                 .filtered(state.input_path.as_ref(), &lens)
-                .and_then(|input| lens.make(selector, || input.into_value()))
+                .and_then(|input| lens.make(selector, || input))
                 .map(|value| Payload::from_value(&value))
         }
     };

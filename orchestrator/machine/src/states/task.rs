@@ -154,7 +154,7 @@ pub(crate) fn failed(decider: &mut Decider<'_>, frame: u32, failure: Failure) ->
 }
 
 /// The task's time is over. A lost heartbeat is recorded as States.Timeout too, as AWS does.
-pub(crate) fn timed_out(decider: &mut Decider<'_>, frame: u32, _heartbeat: bool) -> Flow {
+pub(crate) fn timed_out(decider: &mut Decider<'_>, frame: u32, heartbeat: bool) -> Flow {
     let Some((_, task)) = open(decider, frame) else {
         return Ok(());
     };
@@ -162,10 +162,10 @@ pub(crate) fn timed_out(decider: &mut Decider<'_>, frame: u32, _heartbeat: bool)
     let kind = match task.resource.family {
         Family::Task => EventKind::TaskTimedOut(resource(task), failure.clone()),
         Family::LambdaFunction => EventKind::LambdaFunctionTimedOut(failure.clone()),
-        Family::Activity => EventKind::ActivityTimedOut(failure.clone()),
+        Family::Activity => EventKind::ActivityTimedOut(failure),
     };
     decider.emit(frame, kind, None)?;
-    decider.fail(frame, failure)
+    decider.fail_timed_out(frame, heartbeat)
 }
 
 /// Whether `$$` has the token. AWS shows none for a plain function ARN.
@@ -189,7 +189,7 @@ fn order(state: &State, task: &Task, lens: &Lens<'_>, frame: &Frame) -> Result<O
     let role_arn = match &task.credentials {
         None => None,
         Some(recipe) => {
-            let credentials = lens.make(recipe, || input.view().into_owned())?;
+            let credentials = lens.make(recipe, || input.clone())?;
             credentials
                 .get("RoleArn")
                 .and_then(Value::as_str)
