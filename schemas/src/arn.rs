@@ -11,7 +11,8 @@ pub const NAME_LENGTH_MAX: usize = 80;
 /// names, regions and accounts keep every ARN below that, at four bytes a character.
 pub const ARN_LENGTH_MAX: usize = 720;
 
-/// `arn:aws:states:<region>:<account>:execution:<machine>:<name>` taken apart.
+/// `arn:aws:states:<region>:<account>:execution:<machine>:<name>` taken apart, or
+/// `arn:aws:states:<region>:<account>:express:<machine>:<name>:<id>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutionArn<'a> {
     /// Region.
@@ -22,6 +23,8 @@ pub struct ExecutionArn<'a> {
     pub machine: &'a str,
     /// Name of the execution.
     pub name: &'a str,
+    /// What tells Express executions of the same name apart.
+    pub id: Option<&'a str>,
 }
 
 impl<'a> ExecutionArn<'a> {
@@ -30,15 +33,24 @@ impl<'a> ExecutionArn<'a> {
     pub fn parse(arn: &'a str) -> Option<Self> {
         let mut parts = arn.strip_prefix("arn:aws:states:")?.splitn(5, ':');
         let (region, account) = (parts.next()?, parts.next()?);
-        if parts.next()? != "execution" {
-            return None;
+        let kind = parts.next()?;
+        let (machine, mut name) = (parts.next()?, parts.next()?);
+        let mut id = None;
+        match kind {
+            "execution" => {}
+            "express" => {
+                let (before, behind) = name.split_once(':')?;
+                (name, id) = (before, Some(behind).filter(|id| !id.is_empty()));
+                id?;
+            }
+            _ => return None,
         }
-        let (machine, name) = (parts.next()?, parts.next()?);
         (!machine.is_empty() && !name.is_empty()).then_some(Self {
             region,
             account,
             machine,
             name,
+            id,
         })
     }
 }
@@ -54,13 +66,26 @@ pub fn state_machine_arn(region: &str, account: &str, name: &str) -> Arc<str> {
 /// A version or alias behind the machine's name is left out, as AWS does.
 #[must_use]
 pub fn execution_arn(machine: &str, name: &str) -> Option<Arc<str>> {
+    let (region, account, machine_name) = machine_parts(machine)?;
+    Some(format!("arn:aws:states:{region}:{account}:execution:{machine_name}:{name}").into())
+}
+
+/// The ARN of the Express execution `name` of the machine with ARN `machine`; `id` tells it from others of that name.
+#[must_use]
+pub fn express_arn(machine: &str, name: &str, id: &str) -> Option<Arc<str>> {
+    let (region, account, machine_name) = machine_parts(machine)?;
+    Some(format!("arn:aws:states:{region}:{account}:express:{machine_name}:{name}:{id}").into())
+}
+
+/// Region, account and name of a machine's ARN.
+fn machine_parts(machine: &str) -> Option<(&str, &str, &str)> {
     let mut parts = machine.strip_prefix("arn:aws:states:")?.split(':');
     let (region, account) = (parts.next()?, parts.next()?);
     if parts.next()? != "stateMachine" {
         return None;
     }
-    let machine_name = parts.next().filter(|name| !name.is_empty())?;
-    Some(format!("arn:aws:states:{region}:{account}:execution:{machine_name}:{name}").into())
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    Some((region, account, name))
 }
 
 /// ARNs of alias and version of `machine` in a qualifier: `3` is a version, `live:3` an alias and where it led.
@@ -143,6 +168,25 @@ mod tests {
             Some(execution),
             "a version is left out"
         );
+    }
+
+    #[test]
+    fn an_express_execution_has_an_id_behind_its_name() {
+        let machine = state_machine_arn("us-east-1", "000000000000", "m");
+        let arn = express_arn(&machine, "e", "4711").expect("a machine's ARN");
+        assert_eq!(
+            &*arn,
+            "arn:aws:states:us-east-1:000000000000:express:m:e:4711"
+        );
+        let parsed = ExecutionArn::parse(&arn).expect("an execution's ARN");
+        assert_eq!((parsed.name, parsed.id), ("e", Some("4711")));
+        assert_eq!(machine_of(&arn), Some(machine));
+        for bad in [
+            "arn:aws:states:r:a:express:m:e",
+            "arn:aws:states:r:a:express:m:e:",
+        ] {
+            assert_eq!(ExecutionArn::parse(bad), None);
+        }
     }
 
     #[test]

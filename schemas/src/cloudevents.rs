@@ -78,6 +78,8 @@ pub const TYPE_START: &str = "baton.execution.start.v1";
 pub const TYPE_STOP: &str = "baton.execution.stop.v1";
 /// `ce_type` of the result of an execution, sent where its start asked for it.
 pub const TYPE_EXECUTION_CLOSED: &str = "baton.execution.closed.v1";
+/// `ce_type` of a logged event of an execution.
+pub const TYPE_EXECUTION_LOG: &str = "baton.execution.log.v1";
 /// `ce_type` of a dead letter.
 pub const TYPE_DEAD_LETTER: &str = "baton.deadletter.v1";
 /// `ce_type` of a node's announcement.
@@ -86,7 +88,7 @@ pub const TYPE_NODE: &str = "baton.node.v1";
 pub const TYPE_REGISTRY: &str = "baton.registry.v1";
 
 /// Every `ce_type` of this contract.
-pub const TYPES: [&str; 13] = [
+pub const TYPES: [&str; 14] = [
     TYPE_COMMAND,
     TYPE_SUCCEEDED,
     TYPE_FAILED,
@@ -97,6 +99,7 @@ pub const TYPES: [&str; 13] = [
     TYPE_START,
     TYPE_STOP,
     TYPE_EXECUTION_CLOSED,
+    TYPE_EXECUTION_LOG,
     TYPE_DEAD_LETTER,
     TYPE_NODE,
     TYPE_REGISTRY,

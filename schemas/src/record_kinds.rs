@@ -146,7 +146,7 @@ const COMPLETION_KEY: &str = "The task's token, which is the command's `ce_id`."
 const EXECUTION_KEY: &str = "ARN of the execution.";
 
 /// Every kind of record.
-pub const RECORD_KINDS: [RecordKind; 15] = [
+pub const RECORD_KINDS: [RecordKind; 16] = [
     RecordKind {
         name: "command",
         topic: "commands.{queue}",
@@ -365,6 +365,24 @@ pub const RECORD_KINDS: [RecordKind; 15] = [
             TRACEPARENT,
         ],
         value: ValueForm::Json("The output if it succeeded, else `{\"error\", \"cause\"}`."),
+    },
+    RecordKind {
+        name: "execution-log",
+        topic: "execution-logs",
+        from: Party::Orchestrator,
+        read: false,
+        summary: "A logged event of an execution, as AWS writes it to CloudWatch Logs.",
+        key: EXECUTION_KEY,
+        headers: &[
+            SPECVERSION,
+            kind(ce::TYPE_EXECUTION_LOG),
+            ID,
+            required(ce::SOURCE, HeaderForm::Text, "ARN of the execution."),
+            CONTENT_TYPE,
+        ],
+        value: ValueForm::Json(
+            "`{\"id\", \"type\", \"details\", \"previous_event_id\", \"event_timestamp\", \"execution_arn\", \"redrive_count\"}`; ids and times are texts.",
+        ),
     },
     RecordKind {
         name: "control-cancelled",

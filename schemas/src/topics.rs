@@ -27,6 +27,8 @@ pub struct Topics {
     pub control: Arc<str>,
     /// Records that can't be used.
     pub dead_letter: Arc<str>,
+    /// Logged events of executions.
+    pub execution_logs: Arc<str>,
 }
 
 /// A queue or bus whose name makes no topic name.
@@ -63,6 +65,7 @@ impl Topics {
             nodes: name("nodes"),
             control: name("control"),
             dead_letter: name("dead-letter"),
+            execution_logs: name("execution-logs"),
         }
     }
 

@@ -70,9 +70,9 @@ pub const TAG_KEY_LENGTH_MAX: usize = 128;
 pub const TAG_VALUE_LENGTH_MAX: usize = 256;
 /// How long GetActivityTask waits for a task. AWS holds a poll for 60 s, which is also the SDKs' time to read an answer.
 pub const ACTIVITY_WAIT: Duration = Duration::from_secs(50);
-/// Longest run of a synchronous execution (AWS: 5 minutes for EXPRESS).
-pub const SYNC_EXECUTION_MAX: Duration = Duration::from_secs(300);
 /// How often the task queues are surveyed for metrics and rates.
 pub const SURVEY_EVERY: Duration = Duration::from_secs(15);
 /// How old a survey may be that answers a query.
 pub const SURVEY_FRESH: Duration = Duration::from_secs(2);
+/// Longest wait for the end of a synchronous execution: its five minutes, and what its owner may be busy with.
+pub const SYNC_ANSWER_MAX: Duration = Duration::from_secs(330);

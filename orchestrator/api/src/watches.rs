@@ -113,9 +113,9 @@ impl ViewWriter for Feed {
         let changed: Vec<Arc<str>> = batch
             .iter()
             .filter_map(|applied| match &applied.change {
-                Change::Step { execution, .. } | Change::Restated { execution, .. } => {
-                    Some(execution.clone())
-                }
+                Change::Step { execution, .. }
+                | Change::Reopened { execution, .. }
+                | Change::Restated { execution, .. } => Some(execution.clone()),
                 _ => None,
             })
             .collect();

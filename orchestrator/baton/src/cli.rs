@@ -39,6 +39,12 @@ pub enum Command {
     Watch(WatchArguments),
     /// Prints the history of an execution.
     History(WatchArguments),
+    /// Lets an execution that did not succeed go on where it failed, was stopped or timed out.
+    Redrive(ExecutionArguments),
+    /// Pauses an execution: nothing more of it is scheduled until it is resumed.
+    Pause(ExecutionArguments),
+    /// Lets a paused execution go on.
+    Resume(ExecutionArguments),
     /// Lists executions, newest start first.
     List(ListArguments),
     /// Describes an execution or a state machine.
@@ -185,6 +191,15 @@ pub struct WatchArguments {
     /// Print each event as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// `redrive`, `pause` and `resume`.
+#[derive(Clone, Debug, Args)]
+pub struct ExecutionArguments {
+    /// ARN of the execution, or MACHINE:NAME
+    pub execution: String,
     #[command(flatten)]
     pub asking: Asking,
 }

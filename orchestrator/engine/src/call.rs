@@ -3,6 +3,7 @@
 //! Every answer, errors included, is given when everything appended before its decision is effective (R6).
 
 use crate::definitions::Definition;
+use baton_machine::Status;
 use baton_schemas::history::Failure;
 use baton_schemas::{Outcome, Payload, TaskToken};
 use std::sync::Arc;
@@ -15,12 +16,28 @@ pub type CallId = u64;
 pub enum Call {
     /// StartExecution. The name is fixed before the call is passed on, so that repeating it is one start.
     Start(Box<StartCall>),
+    /// StartSyncExecution of an Express machine: answered when it has ended. Asked again, it is another execution.
+    StartSync(Box<StartCall>),
     /// StopExecution.
     Stop {
         /// ARN.
         execution: Arc<str>,
         /// Error and cause, both optional.
         failure: Failure,
+    },
+    /// RedriveExecution.
+    Redrive {
+        /// ARN.
+        execution: Arc<str>,
+        /// `clientToken`: a repeated call is one redrive.
+        token: Option<Arc<str>>,
+    },
+    /// PauseExecution or, with `false`, ResumeExecution.
+    Pause {
+        /// ARN.
+        execution: Arc<str>,
+        /// Whether it is to be paused.
+        paused: bool,
     },
     /// SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat.
     Complete {
@@ -54,13 +71,40 @@ pub enum Reply {
         /// When it was started.
         start_ms: i64,
     },
+    /// A synchronous execution has ended.
+    Finished(Box<Finished>),
     /// The execution is stopped.
     Stopped {
         /// When.
         stop_ms: i64,
     },
+    /// The execution runs again.
+    Redriven {
+        /// When it was redriven.
+        redrive_ms: i64,
+    },
+    /// The execution is paused, or runs on.
+    Paused {
+        /// Since when it is paused, if it is.
+        paused_ms: Option<i64>,
+    },
     /// The completion or heartbeat was taken.
     Completed,
+}
+
+/// How a synchronous execution ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// How.
+    pub status: Status,
+    /// Output, if it succeeded.
+    pub output: Option<Payload>,
+    /// Error and cause, if it did not.
+    pub failure: Failure,
+    /// When it started, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// When it ended, milliseconds since the epoch.
+    pub stop_ms: i64,
 }
 
 /// Why a call was refused.
@@ -85,6 +129,25 @@ pub enum CallError {
     /// No such execution.
     #[error("Execution Does Not Exist: '{0}'")]
     ExecutionDoesNotExist(Arc<str>),
+    /// The execution can't be redriven; AWS's words say why.
+    #[error("{0}")]
+    ExecutionNotRedrivable(&'static str),
+    /// There are as many open executions as may be.
+    #[error(
+        "The maximum number of running executions has been reached. Concurrent execution limit: {0}"
+    )]
+    ExecutionLimitExceeded(usize),
+    /// The execution has closed: it can't be paused or resumed.
+    #[error("Execution has closed: '{0}'")]
+    ExecutionClosed(Arc<str>),
+    /// The synchronous execution was under way when its partition was lost: it is not run again.
+    #[error(
+        "the execution was cut off: its partition left this node; it may have run in part, and is not run again"
+    )]
+    CutOff,
+    /// Only Express machines have synchronous executions.
+    #[error("This operation is not supported by this type of state machine")]
+    NotExpress,
     /// The token is not one of ours.
     #[error("Invalid Token: '{0}'")]
     InvalidToken(String),

@@ -10,6 +10,7 @@ pub mod definitions;
 pub mod limits;
 pub mod owner;
 pub mod ports;
+pub mod recall;
 pub mod registry;
 pub mod views;
 

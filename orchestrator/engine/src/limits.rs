@@ -30,6 +30,12 @@ pub const DICTIONARY_BYTES_MAX: usize = 16 * 1024;
 pub const MARK_EVERY_RECORDS: u64 = 2_000;
 /// A mark is written at the latest this long after an effect was acknowledged, milliseconds.
 pub const MARK_EVERY_MS: i64 = 250;
+/// Most Express executions of one partition that run at a time; past it starts are throttled, and requests wait.
+pub const EXPRESS_RUNS_MAX: usize = 10_000;
+/// Longest run of an Express execution, milliseconds (AWS: 5 minutes).
+pub const EXPRESS_RUN_MS_MAX: i64 = 5 * 60 * 1_000;
+/// Most redrives of one partition that wait for the histories of their executions; past it they are throttled.
+pub const RECALLS_MAX: usize = 1_000;
 /// Most completions that came too late and are kept with an open execution and in its views; the log has all of them.
 pub const IGNORED_KEPT_MAX: u32 = 100;
 /// How often an idle owner looks whether somebody else wrote to its history (R5), milliseconds.

@@ -5,10 +5,10 @@
 
 use crate::call::{Call, CallError, CallId, Reply};
 use crate::views::{Applied, Checkpoint};
-use baton_schemas::history::InputTopic;
+use baton_schemas::history::{InputTopic, Step};
 use baton_schemas::request::{ExecutionClosed, ReplyTo};
 use baton_schemas::topics::Topics;
-use baton_schemas::{Command, Completion, Control, Record, Request};
+use baton_schemas::{Command, Completion, Control, ExecutionLog, Record, Request};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -124,6 +124,13 @@ pub enum Input {
         /// What is asked.
         call: Call,
     },
+    /// Answer to [`Action::Recall`].
+    Recalled {
+        /// As in the action.
+        execution: Arc<str>,
+        /// The execution's steps, oldest first; `None` if neither the views nor the log have them.
+        steps: Option<Vec<Step>>,
+    },
     /// What became of an [`Action::Send`].
     Sent {
         /// As in the action.
@@ -200,6 +207,14 @@ pub enum Action {
         /// Where from.
         from: ReadFrom,
         /// The last offset wanted; reading ends there.
+        through: i64,
+    },
+    /// Find the history of a closed execution: in the views, or else in the history partition by
+    /// [`crate::recall::Recall`]. It closed before this moment.
+    Recall {
+        /// ARN.
+        execution: Arc<str>,
+        /// The last offset that has to be looked at.
         through: i64,
     },
     /// Say where the history partition ends.
@@ -300,6 +315,8 @@ pub enum Outbound {
         /// The record.
         record: Record,
     },
+    /// To the topic of execution logs.
+    Log(Box<ExecutionLog>),
     /// To the dead-letter topic.
     DeadLetter {
         /// Where it was read.

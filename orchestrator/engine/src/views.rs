@@ -51,9 +51,28 @@ pub enum Change {
         /// Set by the step that closed it.
         closed: Option<ClosedAs>,
     },
+    /// A closed execution was redriven: it is open again, under the start that it had.
+    Reopened {
+        /// ARN.
+        execution: Arc<str>,
+        /// When it started.
+        start_ms: i64,
+        /// Facts of its start.
+        opened: Opened,
+        /// The redrive.
+        redrives: Redrives,
+        /// Its history up to here as one history record, for views that do not have it.
+        past: Bytes,
+        /// The history record that redrives it.
+        json: Bytes,
+        /// Set if the same step closed it again.
+        closed: Option<ClosedAs>,
+    },
     /// A restatement is complete: these are the bases that history is still kept from, `(claim offset, completed_ms)`,
     /// oldest first.
     Rebased(Vec<(i64, i64)>),
+    /// A mark: offsets, up to it, of starts of Express executions that still run.
+    Marked(Vec<i64>),
     /// A name that is taken without an execution (a stop that came before its start), or restated.
     Names(Vec<Closed>),
     /// An execution as restated (R14): replaces what the view has of it.
@@ -78,6 +97,15 @@ pub struct Opened {
     pub revision: u64,
     /// 64-bit hash of machine and input, to recognise a repeated start.
     pub start_hash: u64,
+}
+
+/// How often and when last an execution was redriven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redrives {
+    /// How often.
+    pub count: u32,
+    /// When last, milliseconds since the epoch.
+    pub last_ms: Option<i64>,
 }
 
 /// Facts of a close.
@@ -110,6 +138,8 @@ pub struct Checkpoint {
     pub since_base: u64,
     /// As last told by [`Change::Rebased`].
     pub bases: Vec<(i64, i64)>,
+    /// As last told by [`Change::Marked`].
+    pub express: Vec<i64>,
     /// Open executions, and closed ones whose closing offset lies beyond `mark` (their effects may have to be sent
     /// again).
     pub open: Vec<ExecutionRecords>,
@@ -134,6 +164,12 @@ pub trait ViewWriter: Send {
 pub trait Checkpoints: Send + Sync {
     /// The checkpoint of a partition; `None` if there is none (or it can't be read: it is folded again).
     fn load(&self, partition: i32) -> Option<Box<Checkpoint>>;
+
+    /// History records in JSON of an execution, oldest first, if they are at hand: [`Views::history`] of whoever has both.
+    fn recall(&self, execution: &str) -> Option<Vec<Bytes>> {
+        let _ = execution;
+        None
+    }
 }
 
 /// Answers queries of effective state. May block; called off the hot path.
@@ -169,6 +205,8 @@ pub struct Summary {
     pub start_ms: i64,
     /// When it closed.
     pub stop_ms: Option<i64>,
+    /// How often and when last it was redriven.
+    pub redrives: Redrives,
 }
 
 /// Which executions are wanted.

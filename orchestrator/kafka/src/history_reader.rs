@@ -9,7 +9,9 @@ use crate::inbox::{Closed, Inbox, Message};
 use crate::limits::{CHUNK_RECORDS_MAX, HISTORY_PART_BYTES_MAX, POLL_EVERY, RETRY_EVERY};
 use crate::topics::Admin;
 use baton_engine::ports::ReadFrom;
+use baton_engine::recall::{self, Recall};
 use baton_engine::{Checkpoints, Input};
+use baton_schemas::history::Step;
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use rdkafka::config::FromClientConfigAndContext;
@@ -17,7 +19,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What the driver asks for.
@@ -32,6 +34,15 @@ pub enum Job {
         through: i64,
         /// The newest read of this partition; if that is another one, this is void.
         newest: Arc<AtomicU64>,
+    },
+    /// The steps of a closed execution: from the local store, or else from the log.
+    Recall {
+        partition: i32,
+        execution: Arc<str>,
+        /// The last offset that has to be looked at.
+        through: i64,
+        /// Whether a log is being looked through: one at a time, so that others' reads are not held up.
+        scanning: Arc<AtomicBool>,
     },
     /// End.
     Stop,
@@ -60,6 +71,8 @@ struct Read<'a> {
     newest: &'a AtomicU64,
     records: Vec<(i64, Bytes)>,
     bytes: usize,
+    /// Takes the records instead of the driver.
+    recall: Option<Recall>,
 }
 
 impl HistoryReader {
@@ -109,14 +122,78 @@ impl HistoryReader {
                         newest: &newest,
                         records: Vec::new(),
                         bytes: 0,
+                        recall: None,
                     };
                     self.read(read, from)
+                }
+                Job::Recall {
+                    partition,
+                    execution,
+                    through,
+                    scanning,
+                } => {
+                    let steps = self.recall(partition, &execution, through, &scanning);
+                    let input = Input::Recalled { execution, steps };
+                    self.inbox.push(Message::Input { partition, input })
                 }
             };
             if done.is_err() {
                 return;
             }
         }
+    }
+
+    fn recall(
+        &self,
+        partition: i32,
+        execution: &str,
+        through: i64,
+        scanning: &AtomicBool,
+    ) -> Option<Vec<Step>> {
+        if let Some(records) = self.checkpoints.recall(execution) {
+            return recall::steps_of(&records).ok();
+        }
+        if scanning.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let steps = self.scan(partition, execution, through);
+        scanning.store(false, Ordering::Release);
+        steps
+    }
+
+    /// Looks through the log: the store does not have everything that the log still holds.
+    fn scan(&self, partition: i32, execution: &str, through: i64) -> Option<Vec<Step>> {
+        tracing::info!(
+            partition,
+            execution.arn = execution,
+            "looking through the log for a closed execution"
+        );
+        let never = AtomicU64::new(0);
+        let mut read = Read {
+            partition,
+            id: 0,
+            through,
+            newest: &never,
+            records: Vec::new(),
+            bytes: 0,
+            recall: Some(Recall::new(execution)),
+        };
+        let result = self.begin(&mut read, ReadFrom::Earliest);
+        let result = result.and_then(|any| {
+            if any {
+                self.read_all(&mut read).map(drop)
+            } else {
+                Ok(())
+            }
+        });
+        if let Err(e) = self.consumer.unassign() {
+            tracing::warn!(partition, kafka.error = %e, "the history reader keeps its partition");
+        }
+        if let Err(reason) = result {
+            tracing::warn!(partition, reason, "the log could not be looked through");
+            return None;
+        }
+        read.recall?.finish()
     }
 
     fn read(&self, mut read: Read<'_>, from: ReadFrom) -> Result<(), Closed> {
@@ -236,6 +313,10 @@ impl Read<'_> {
 
     /// Takes a record; says whether a part is full.
     fn push(&mut self, offset: i64, value: Bytes) -> bool {
+        if let Some(recall) = &mut self.recall {
+            recall.record(offset, &value);
+            return false;
+        }
         self.bytes += value.len();
         self.records.push((offset, value));
         self.records.len() >= CHUNK_RECORDS_MAX || self.bytes >= HISTORY_PART_BYTES_MAX

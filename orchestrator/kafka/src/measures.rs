@@ -137,16 +137,19 @@ impl Default for Measures {
 impl Measures {
     /// A record became effective under this node's own claim.
     pub(crate) fn effective(&self, applied: &Applied) {
-        let Change::Step {
-            start_ms,
-            opened,
-            closed,
-            ..
-        } = &applied.change
-        else {
-            return;
+        let (start_ms, opened, closed) = match &applied.change {
+            Change::Step {
+                start_ms,
+                opened,
+                closed,
+                ..
+            } => (start_ms, opened.is_some(), closed),
+            Change::Reopened {
+                start_ms, closed, ..
+            } => (start_ms, false, closed),
+            _ => return,
         };
-        if opened.is_some() {
+        if opened {
             self.started.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(ClosedAs { status, stop_ms }) = closed {

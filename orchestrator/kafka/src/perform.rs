@@ -22,7 +22,7 @@ use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long what came back unsent waits before it is sent again, milliseconds.
@@ -60,6 +60,8 @@ pub struct Performer {
     queues: FxHashMap<Arc<str>, Arc<str>>,
     /// The newest read of each partition.
     newest_reads: Vec<Arc<AtomicU64>>,
+    /// Whether a log is being looked through for a closed execution.
+    scanning: Arc<AtomicBool>,
     /// The newest read of the registry that each partition asked for.
     registry_reads: Vec<u64>,
     answers: FxHashMap<CallId, Answer>,
@@ -85,6 +87,7 @@ impl Performer {
             topics,
             queues: FxHashMap::default(),
             newest_reads: (0..partitions).map(|_| Arc::default()).collect(),
+            scanning: Arc::default(),
             registry_reads: vec![0; partitions as usize],
             answers: FxHashMap::default(),
             last_call: 0,
@@ -174,6 +177,14 @@ impl Performer {
                 .ways
                 .histories
                 .send(history_reader::Job::Checkpoint { partition }),
+            Action::Recall { execution, through } => {
+                self.ways.histories.send(history_reader::Job::Recall {
+                    partition,
+                    execution,
+                    through,
+                    scanning: self.scanning.clone(),
+                })
+            }
             Action::LookAtEnd => self.ways.asker.send(asker::Job::LookAtEnd { partition }),
             Action::DeleteHistory { before } => self
                 .ways
@@ -247,6 +258,10 @@ impl Performer {
                     partition: Some(to.partition),
                 };
                 self.ways.effects.send_outgoing(to, &*closed, tag);
+            }
+            Outbound::Log(log) => {
+                let to = by_key(&self.topics.execution_logs);
+                self.ways.effects.send_outgoing(to, &*log, tag);
             }
             Outbound::ReportAgain { to, execution } => {
                 self.ways.chores.send(chores::Job::ReportAgain {

@@ -27,6 +27,11 @@ pub fn to_aws(event: &Event, now_ms: i64, region: &str, include_data: bool) -> O
     Some(Value::Object(shown))
 }
 
+/// The event's details without their name; empty for events that have none.
+pub(crate) fn details_of(event: &Event, region: &str, include_data: bool) -> Map<String, Value> {
+    details(event, region, include_data).map_or_else(Map::new, |(_, fields)| fields.0)
+}
+
 /// AWS's name of the event's type, such as `PassStateEntered`; internal events have their kind's name.
 #[must_use]
 pub fn type_name(kind: &EventKind) -> &'static str {
@@ -37,6 +42,7 @@ pub fn type_name(kind: &EventKind) -> &'static str {
         K::ExecutionFailed(_) => "ExecutionFailed",
         K::ExecutionAborted(_) => "ExecutionAborted",
         K::ExecutionTimedOut(_) => "ExecutionTimedOut",
+        K::ExecutionRedriven(_) => "ExecutionRedriven",
         K::StateEntered { state, .. } => entered_name(*state),
         K::StateExited { state, .. } => exited_name(*state),
         K::TaskScheduled(_) => "TaskScheduled",
@@ -77,6 +83,9 @@ pub fn type_name(kind: &EventKind) -> &'static str {
         K::RetryScheduled { .. } => "RetryScheduled",
         K::BranchSucceeded { .. } => "BranchSucceeded",
         K::HeartbeatRecorded { .. } => "HeartbeatRecorded",
+        K::ExecutionPaused => "ExecutionPaused",
+        K::ExecutionResumed => "ExecutionResumed",
+        K::CompletionHeld { .. } => "CompletionHeld",
         K::CompletionIgnored { .. } => "CompletionIgnored",
     }
 }
@@ -189,6 +198,10 @@ fn details(event: &Event, region: &str, include_data: bool) -> Option<(&'static 
         K::ExecutionFailed(f) => ("executionFailedEventDetails", fields.failure(f)),
         K::ExecutionAborted(f) => ("executionAbortedEventDetails", fields.failure(f)),
         K::ExecutionTimedOut(f) => ("executionTimedOutEventDetails", fields.failure(f)),
+        K::ExecutionRedriven(redriven) => (
+            "executionRedrivenEventDetails",
+            fields.with("redriveCount", redriven.count),
+        ),
         K::StateEntered { name, .. } => (
             "stateEnteredEventDetails",
             fields.with("name", &**name).data("input", data),

@@ -12,6 +12,7 @@ use baton_language::path::{Path, Scope};
 use baton_language::program::{Recipe, StateKind};
 use baton_language::template::Template;
 use baton_language::{Chance, EvalError, Variables};
+use baton_schemas::history::Express;
 use baton_schemas::{Payload, TaskToken, time};
 use serde_json::{Map, Value, json};
 use std::cell::{OnceCell, RefCell};
@@ -192,6 +193,17 @@ impl<'a> Lens<'a> {
         let Some(fields) = context.as_object_mut() else {
             return context;
         };
+        // AWS shows no redrives to an execution whose caller waits for it.
+        if execution.started.express != Some(Express::Synchronous)
+            && let Some(shown) = fields.get_mut("Execution").and_then(Value::as_object_mut)
+        {
+            let count = Value::from(execution.redrive_count());
+            shown.insert("RedriveCount".to_owned(), count);
+            if let Some(redrive) = execution.last_redrive() {
+                let at = Value::from(time::rfc3339(redrive.at_ms));
+                shown.insert("RedriveTime".to_owned(), at);
+            }
+        }
         if let Some(state) = self.frame.state {
             let mut shown = Map::new();
             shown.insert(

@@ -63,7 +63,9 @@ impl<'a> Decider<'a> {
     /// Any later step.
     pub fn handle(mut self, stimulus: Stimulus) -> Step {
         self.step.events.reserve(5);
-        let done = if self.is_closed() {
+        let done = if let Stimulus::Redrive { token } = stimulus {
+            self.redrive(token)
+        } else if self.is_closed() {
             self.refuse(&stimulus)
         } else {
             self.dispatch(stimulus)
@@ -127,7 +129,7 @@ impl<'a> Decider<'a> {
         Ok(())
     }
 
-    fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.execution.status != Status::Running
     }
 
@@ -155,6 +157,19 @@ impl<'a> Decider<'a> {
                 let failed = EventKind::ExecutionFailed(errors::bounded(failure));
                 self.emit_after(last, 0, failed, None)?;
             }
+            Stimulus::TimeOut => {
+                let timed_out = EventKind::ExecutionTimedOut(errors::timeout());
+                self.emit_after(0, 0, timed_out, None)?;
+            }
+            Stimulus::Pause => return self.pause(),
+            Stimulus::Resume => self.resume()?,
+            Stimulus::TaskSucceeded { task, output } if self.is_paused() => {
+                self.hold(task, Ok(output))?;
+            }
+            Stimulus::TaskFailed { task, failure } if self.is_paused() => {
+                self.hold(task, Err(errors::bounded(failure)))?;
+            }
+            Stimulus::Redrive { .. } => {} // Taken by `handle`: an open execution can't be redriven.
             Stimulus::TaskStarted { task, worker } => match self.execution.frame_of(task) {
                 Some(frame) => states::task::started(self, frame, worker)?,
                 None => self.ignore(task, "no open task has this id")?,
@@ -183,8 +198,11 @@ impl<'a> Decider<'a> {
 
     fn refuse(&mut self, stimulus: &Stimulus) -> Flow {
         let task = match stimulus {
-            Stimulus::Tick { .. } => return Ok(()),
-            Stimulus::Stop(_) | Stimulus::Fail(_) => 0,
+            Stimulus::Tick { .. }
+            | Stimulus::Pause
+            | Stimulus::Resume
+            | Stimulus::Redrive { .. } => return Ok(()),
+            Stimulus::Stop(_) | Stimulus::Fail(_) | Stimulus::TimeOut => 0,
             Stimulus::TaskStarted { task, .. }
             | Stimulus::TaskSubmitted { task, .. }
             | Stimulus::TaskSucceeded { task, .. }
@@ -194,7 +212,8 @@ impl<'a> Decider<'a> {
         self.ignore(task, "the execution is closed")
     }
 
-    fn ignore(&mut self, task: u64, reason: &str) -> Flow {
+    /// Notes a completion that changes nothing.
+    pub(crate) fn ignore(&mut self, task: u64, reason: &str) -> Flow {
         let ignored = EventKind::CompletionIgnored {
             task,
             reason: Arc::from(reason),
@@ -204,7 +223,7 @@ impl<'a> Decider<'a> {
 
     /// Fires all due timers, earliest first.
     fn fire(&mut self, heartbeats_since_ms: i64) -> Flow {
-        while !self.is_closed() {
+        while !self.is_closed() && !self.is_paused() {
             let first = self
                 .execution
                 .timers
@@ -238,7 +257,7 @@ impl<'a> Decider<'a> {
             Some(Phase::Waiting { .. }) => states::wait::finish(self, id),
             Some(Phase::Retrying { .. }) => states::again(self, id),
             Some(Phase::Task(_)) => states::task::timed_out(self, id, heartbeat),
-            Some(Phase::Idle | Phase::Forked(_)) | None => Ok(()),
+            Some(Phase::Idle | Phase::Held(_) | Phase::Forked(_)) | None => Ok(()),
         }
     }
 }

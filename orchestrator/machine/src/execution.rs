@@ -4,7 +4,8 @@
 
 use crate::decide::Decider;
 use crate::effect::{Effect, Status, Step, TaskCommand};
-use crate::frame::{Frame, OpenTask, seconds_to_ms};
+use crate::frame::{Fork, Frame, OpenTask, seconds_to_ms};
+use crate::interventions::Interventions;
 use crate::limits;
 use crate::stimulus::Stimulus;
 use crate::timers::Timers;
@@ -58,6 +59,8 @@ pub struct Execution {
     pub(crate) context: Option<Arc<Value>>,
     /// Sum of all variables of all frames, bytes.
     pub(crate) variable_bytes: usize,
+    /// What operators did to it; `None` for most.
+    pub(crate) interventions: Option<Box<Interventions>>,
 }
 
 /// Frames but for frame 0.
@@ -69,6 +72,17 @@ pub(crate) struct Others {
     pub frames: BTreeMap<u32, Frame>,
     /// Frames by the id of their open task.
     pub tasks: BTreeMap<u64, u32>,
+    /// What a failing Parallel or Map left, until a Catch or Retry takes the failure, or for ever: a redrive goes on there.
+    pub fallen: Option<Box<Fallen>>,
+}
+
+/// Branches and iterations that ended with the state that made them, and how far that state was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Fallen {
+    /// Frames by id.
+    pub frames: BTreeMap<u32, Frame>,
+    /// Forks by the id of the frame that waited for them.
+    pub forks: BTreeMap<u32, Fork>,
 }
 
 impl PartialEq for Execution {
@@ -87,6 +101,7 @@ impl PartialEq for Execution {
             && self.timers == other.timers
             && self.context == other.context
             && self.variable_bytes == other.variable_bytes
+            && self.interventions == other.interventions
     }
 }
 
@@ -134,6 +149,7 @@ impl Execution {
             traceparent: None,
             reply_to: None,
             qualifier: None,
+            express: None,
         };
         let input = Payload::empty_object();
         Self {
@@ -150,6 +166,7 @@ impl Execution {
             timers: Timers::default(),
             context: None,
             variable_bytes: 0,
+            interventions: None,
         }
     }
 
@@ -169,7 +186,7 @@ impl Execution {
     /// When the next timer is due (wait, timeout, heartbeat, retry, execution timeout), milliseconds since the epoch.
     #[must_use]
     pub fn next_due_ms(&self, heartbeats_since_ms: i64) -> Option<i64> {
-        if self.status != Status::Running {
+        if self.status != Status::Running || self.is_paused() {
             return None;
         }
         let first = self.timers.first(heartbeats_since_ms).map(|due| due.at_ms);
@@ -227,11 +244,14 @@ impl Execution {
         &self.program
     }
 
-    /// When the execution as a whole times out, milliseconds since the epoch.
+    /// When the execution as a whole times out, milliseconds since the epoch; counted anew by a redrive.
     pub(crate) fn times_out_ms(&self) -> Option<i64> {
+        let since_ms = self
+            .last_redrive()
+            .map_or(self.started_ms, |redrive| redrive.at_ms);
         self.program
             .timeout_s
-            .map(|s| self.started_ms.saturating_add(seconds_to_ms(s)))
+            .map(|s| since_ms.saturating_add(seconds_to_ms(s)))
     }
 
     /// The frame that waits for this task.
@@ -279,6 +299,12 @@ impl Execution {
             .filter(|(_, frame)| frame.origin.is_some_and(|o| o.parent == parent))
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// All frames that have not ended, in order.
+    pub(crate) fn frame_ids(&self) -> Vec<u32> {
+        let others = self.others.iter().flat_map(|others| others.frames.keys());
+        std::iter::once(0).chain(others.copied()).collect()
     }
 
     /// The command of an open task.

@@ -101,7 +101,7 @@ impl<'a> Decider<'a> {
     }
 
     /// The last state of the frame ended.
-    fn end(&mut self, id: u32, output: Payload) -> Flow {
+    pub(crate) fn end(&mut self, id: u32, output: Payload) -> Flow {
         let Some(origin) = self.execution.frame(id).and_then(|frame| frame.origin) else {
             return self
                 .emit(id, EventKind::ExecutionSucceeded, Some(output))

@@ -5,7 +5,7 @@
 
 use baton_language::program::StateId;
 use baton_schemas::Payload;
-use baton_schemas::history::{Assigned, Resource};
+use baton_schemas::history::{Assigned, Failure, Resource};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(crate) struct Frame {
     pub prev: u64,
     /// The state it is in, if any.
     pub state: Option<StateId>,
-    /// Id of the event by which it entered that state.
+    /// Id of the event by which it entered that state; 0 once it has left it.
     pub entered_id: u64,
     /// `previousEventId` of that event.
     pub entered_prev: u64,
@@ -60,8 +60,19 @@ pub(crate) enum Phase {
     },
     /// Waits for a worker.
     Task(Box<OpenTask>),
+    /// The task ended while the execution was paused; what it said is used when the execution is resumed.
+    Held(Box<HeldTask>),
     /// Waits for its branches or iterations.
     Forked(Box<Fork>),
+}
+
+/// A task that ended while its execution was paused.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HeldTask {
+    /// Whether ActivityStarted was written.
+    pub started: bool,
+    /// What the worker said.
+    pub outcome: Result<Payload, Failure>,
 }
 
 /// A task that was scheduled and has not ended.
@@ -144,6 +155,15 @@ impl Frame {
         }
     }
 
+    /// Whether ActivityStarted was written of the frame's task, open or held.
+    pub fn is_started(&self) -> bool {
+        match &self.phase {
+            Phase::Task(task) => task.started,
+            Phase::Held(held) => held.started,
+            _ => false,
+        }
+    }
+
     /// The fork, if the frame waits for one.
     pub fn fork(&self) -> Option<&Fork> {
         match &self.phase {
@@ -165,7 +185,7 @@ impl Frame {
         match &self.phase {
             Phase::Waiting { due_ms } | Phase::Retrying { due_ms } => Some(*due_ms),
             Phase::Task(task) => task.deadline_ms,
-            Phase::Idle | Phase::Forked(_) => None,
+            Phase::Idle | Phase::Held(_) | Phase::Forked(_) => None,
         }
     }
 

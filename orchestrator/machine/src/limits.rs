@@ -6,6 +6,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 pub const VARIABLES_BYTES_MAX: usize = 10 * 1_048_576;
 /// Most events in a history (AWS: 25,000).
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+/// Most events of an Express execution, which has no history: a bound on what loops without end cost.
+pub const EXPRESS_EVENTS_MAX: u64 = 1_000_000;
 /// Longest error name, characters (AWS: 256).
 pub const ERROR_LENGTH_MAX: usize = 256;
 /// Longest cause, characters (AWS: 32,768).
@@ -14,5 +16,13 @@ pub const CAUSE_LENGTH_MAX: usize = 32_768;
 pub const EVENTS_PER_STEP_MAX: usize = 25_000;
 /// Most items that one Map takes: each costs at least one event.
 pub const FAN_OUT_MAX: usize = 25_000;
+/// How long after it closed an execution can be redriven, milliseconds (AWS: 14 days).
+pub const REDRIVE_PERIOD_MS: i64 = 14 * 24 * 3_600 * 1_000;
+/// How long after its start an execution can still be redriven, milliseconds (AWS: one year).
+pub const EXECUTION_AGE_MS_MAX: i64 = 365 * 24 * 3_600 * 1_000;
+/// Redrives of an execution whose `clientToken` is remembered (AWS: 10).
+pub const REDRIVE_TOKENS_MAX: usize = 10;
+/// How long a redrive's `clientToken` is remembered, milliseconds (AWS: 15 minutes).
+pub const REDRIVE_TOKEN_MS: i64 = 15 * 60 * 1_000;
 /// Most entries of one `Retry` that are counted.
 pub const RETRIERS_MAX: usize = 1_024;

@@ -49,6 +49,17 @@ pub enum Stimulus {
     },
     /// StopExecution.
     Stop(Failure),
+    /// PauseExecution: nothing is scheduled and no timer fires from here on. Changes nothing if it is paused already.
+    Pause,
+    /// ResumeExecution: what was held and what is due goes on. Changes nothing if it is not paused.
+    Resume,
+    /// RedriveExecution of a closed execution. Changes nothing if [`crate::Execution::why_not_redrivable`] has a reason.
+    Redrive {
+        /// `clientToken` of the call.
+        token: Option<Arc<str>>,
+    },
+    /// The execution took as long as it may (Express: five minutes).
+    TimeOut,
     /// The engine can't let the execution go on (its record would be too large): it fails, uncaught.
     Fail(Failure),
 }

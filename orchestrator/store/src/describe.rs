@@ -11,7 +11,7 @@ use crate::pending::Seen;
 use crate::store::Store;
 use crate::values::{Facts, Place};
 use crate::window::Delta;
-use baton_engine::views::Summary;
+use baton_engine::views::{Redrives, Summary};
 use baton_machine::Status;
 use baton_schemas::arn::arn_hash;
 use bytes::Bytes;
@@ -43,7 +43,13 @@ impl Store {
                     status: Status::Running,
                     start_ms: delta.start_ms,
                     stop_ms: None,
+                    redrives: Redrives::default(),
                 });
+            }
+            if let (Some(summary), Some(redrives)) = (&mut summary, delta.redriven) {
+                summary.status = Status::Running;
+                summary.stop_ms = None;
+                summary.redrives = redrives;
             }
             if let (Some(summary), Some(closed)) = (&mut summary, &delta.closed) {
                 summary.status = closed.status;

@@ -160,10 +160,16 @@ impl Flusher {
         if let (Some(at), Some(bases)) = (&mut at, &content.rebased) {
             at.bases.clone_from(bases);
         }
+        if let (Some(at), Some(express)) = (&mut at, &content.express) {
+            at.express.clone_from(express);
+        }
         match before {
             Some(before) if !content.reset => {
                 if let (Some(at), None, Some(earlier)) = (&mut at, &content.rebased, &before.at) {
                     at.bases.clone_from(&earlier.bases);
+                }
+                if let (Some(at), None, Some(earlier)) = (&mut at, &content.express, &before.at) {
+                    at.express.clone_from(&earlier.express);
                 }
                 return Life {
                     generation: before.generation,

@@ -40,6 +40,7 @@ impl Store {
             now_ms: at.now_ms,
             since_base: at.since_base,
             bases: at.bases,
+            express: at.express,
             open: self.unsettled(&snapshot, generation, at.mark)?,
             closed: self.closed(&snapshot, generation)?,
         }))
@@ -71,6 +72,7 @@ impl Store {
             found.push((start_ms, arn.into()));
         }
         found.sort_unstable();
+        found.dedup(); // One that closed past the mark and was redriven.
         let mut executions = Vec::with_capacity(found.len());
         for (start_ms, arn) in found {
             let mut records = Vec::new();

@@ -332,7 +332,9 @@ fn bytes_of(applied: &Applied) -> u64 {
     let content = match &applied.change {
         Change::None => 0,
         Change::Step { json, .. } | Change::Restated { json, .. } => json.len(),
+        Change::Reopened { past, json, .. } => past.len() + json.len(),
         Change::Rebased(bases) => bases.len() * size_of::<(i64, i64)>(),
+        Change::Marked(express) => express.len() * size_of::<i64>(),
         Change::Names(names) => names.len() * size_of::<baton_schemas::history::Closed>(),
     };
     content as u64 + limits::RECORD_OVERHEAD_BYTES

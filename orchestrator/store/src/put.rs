@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::keys::{self, Generation};
 use crate::values::{Facts, Place, status_byte};
 use crate::window::Delta;
+use baton_engine::views::Redrives;
 use baton_machine::Status;
 use baton_schemas::arn::{arn_hash, machine_of};
 use fjall::OwnedWriteBatch;
@@ -87,33 +88,39 @@ impl<'a> Writing<'a> {
                 revision: opened.revision,
                 start_hash: opened.start_hash,
                 machine: opened.machine.clone(),
+                redrives: Redrives::default(),
             },
+            None if delta.redriven.is_some() => self.known(arn, delta.start_ms)?,
             None if delta.closed.is_some() => self.running(arn, delta.start_ms)?,
             None => return Ok(None),
         };
+        let before = (!is_new).then_some(facts.status);
+        if let Some(redrives) = delta.redriven {
+            (facts.status, facts.stop_ms) = (Status::Running, None);
+            facts.redrives = redrives;
+        }
         if let Some(closed) = &delta.closed {
             facts.status = closed.status;
             facts.stop_ms = Some(closed.stop_ms);
             self.closing(arn, delta);
         }
-        self.facts(arn, delta.start_ms, &facts, is_new);
+        self.facts(arn, delta.start_ms, &facts, before);
         Ok(Some(facts))
     }
 
-    /// Writes the facts; `is_new` says that there are none on disk.
-    fn facts(&mut self, arn: &str, start_ms: i64, facts: &Facts, is_new: bool) {
+    /// Writes the facts; `before` is the status on disk, if there is one.
+    fn facts(&mut self, arn: &str, start_ms: i64, facts: &Facts, before: Option<Status>) {
         let value = facts.encode();
         if facts.status != Status::Succeeded {
             let key = self.by_status(facts.status, arn, start_ms);
             self.batch.insert(&self.db.by_status, key, value.as_slice());
         }
-        if facts.status == Status::Running {
-            self.opened += i64::from(is_new);
-        } else if !is_new {
-            let key = self.by_status(Status::Running, arn, start_ms);
+        if let Some(before) = before.filter(|before| *before != facts.status) {
+            let key = self.by_status(before, arn, start_ms);
             self.batch.remove(&self.db.by_status, key);
-            self.opened -= 1;
         }
+        let is_open = |status: Option<Status>| i64::from(status == Some(Status::Running));
+        self.opened += is_open(Some(facts.status)) - is_open(before);
         let by_machine = keys::listed(keys::machine_prefix(&facts.machine), start_ms, arn);
         self.batch
             .insert(&self.db.by_machine, by_machine, value.as_slice());
@@ -174,7 +181,17 @@ impl<'a> Writing<'a> {
             revision: 0,
             start_hash: 0,
             machine: machine_of(arn).unwrap_or_else(|| "".into()),
+            redrives: Redrives::default(),
         })
+    }
+
+    /// Facts of an execution on disk that was redriven, as they were before.
+    fn known(&self, arn: &str, start_ms: i64) -> Result<Facts, StoreError> {
+        let key = keys::listed(Vec::new(), start_ms, arn);
+        match self.db.summaries.get(key)? {
+            Some(value) => Facts::decode(&value),
+            None => self.running(arn, start_ms),
+        }
     }
 
     fn by_status(&self, status: Status, arn: &str, start_ms: i64) -> Vec<u8> {

@@ -207,6 +207,10 @@ impl Checkpoints for Store {
             .flatten()
             .map(Box::new)
     }
+
+    fn recall(&self, execution: &str) -> Option<Vec<Bytes>> {
+        self.history(execution)
+    }
 }
 
 fn system_ms() -> i64 {

@@ -5,7 +5,7 @@
 
 use crate::error::StoreError;
 use crate::keys::Generation;
-use baton_engine::views::Summary;
+use baton_engine::views::{Redrives, Summary};
 use baton_machine::Status;
 use baton_schemas::history::Closed;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Facts {
     pub start_hash: u64,
     /// ARN of its machine.
     pub machine: Arc<str>,
+    /// How often and when last it was redriven.
+    pub redrives: Redrives,
 }
 
 /// Where an execution is found by the hash of its ARN.
@@ -47,6 +49,9 @@ pub struct Taken {
     pub closed_ms: i64,
 }
 
+/// Set in the byte of the status where the redrives follow.
+const REDRIVEN: u8 = 0x80;
+
 /// Stands for "not closed".
 const NEVER: i64 = i64::MIN;
 
@@ -66,7 +71,14 @@ impl Facts {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(29 + self.machine.len());
         bytes.extend_from_slice(&self.generation.to_be_bytes());
-        bytes.push(status_byte(self.status));
+        let is_redriven = self.redrives.count > 0;
+        let flag = if is_redriven { REDRIVEN } else { 0 };
+        bytes.push(status_byte(self.status) | flag);
+        if is_redriven {
+            bytes.extend_from_slice(&self.redrives.count.to_be_bytes());
+            let last_ms = self.redrives.last_ms.unwrap_or(NEVER);
+            bytes.extend_from_slice(&last_ms.to_be_bytes());
+        }
         bytes.extend_from_slice(&self.stop_ms.unwrap_or(NEVER).to_be_bytes());
         bytes.extend_from_slice(&self.revision.to_be_bytes());
         bytes.extend_from_slice(&self.start_hash.to_be_bytes());
@@ -84,14 +96,23 @@ impl Facts {
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (generation, rest) = bytes.split_first_chunk()?;
-        let (&status, rest) = rest.split_first()?;
+        let (&status, mut rest) = rest.split_first()?;
+        let mut redrives = Redrives::default();
+        if status & REDRIVEN != 0 {
+            let (count, behind) = rest.split_first_chunk()?;
+            let (last_ms, behind) = behind.split_first_chunk()?;
+            let last_ms = i64::from_be_bytes(*last_ms);
+            redrives.count = u32::from_be_bytes(*count);
+            redrives.last_ms = (last_ms != NEVER).then_some(last_ms);
+            rest = behind;
+        }
         let (stop_ms, rest) = rest.split_first_chunk()?;
         let (revision, rest) = rest.split_first_chunk()?;
         let (start_hash, machine) = rest.split_first_chunk()?;
         let stop_ms = i64::from_be_bytes(*stop_ms);
         Some(Self {
             generation: Generation::from_be_bytes(*generation),
-            status: match status {
+            status: match status & !REDRIVEN {
                 0 => Status::Running,
                 1 => Status::Succeeded,
                 2 => Status::Failed,
@@ -103,6 +124,7 @@ impl Facts {
             revision: u64::from_be_bytes(*revision),
             start_hash: u64::from_be_bytes(*start_hash),
             machine: std::str::from_utf8(machine).ok()?.into(),
+            redrives,
         })
     }
 
@@ -115,6 +137,7 @@ impl Facts {
             status: self.status,
             start_ms,
             stop_ms: self.stop_ms,
+            redrives: self.redrives,
         }
     }
 
@@ -197,10 +220,15 @@ mod tests {
 
     #[test]
     fn values_give_back_what_they_were_made_of() {
-        for (status, stop_ms) in [
-            (Status::Running, None),
-            (Status::TimedOut, Some(-4)),
-            (Status::Succeeded, Some(9)),
+        let redriven = Redrives {
+            count: 3,
+            last_ms: Some(8),
+        };
+        for (status, stop_ms, redrives) in [
+            (Status::Running, None, Redrives::default()),
+            (Status::Running, None, redriven),
+            (Status::TimedOut, Some(-4), redriven),
+            (Status::Succeeded, Some(9), Redrives::default()),
         ] {
             let facts = Facts {
                 generation: 3,
@@ -209,6 +237,7 @@ mod tests {
                 revision: 8,
                 start_hash: u64::MAX,
                 machine: "arn:m".into(),
+                redrives,
             };
             assert_eq!(Facts::decode(&facts.encode()).unwrap(), facts);
             let place = facts.place(12);

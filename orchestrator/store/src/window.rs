@@ -3,7 +3,7 @@
 //! Owns: coalescing. A window holds what became effective within one flush interval; an execution that starts and
 //! closes within it is one [`Delta`] and costs four puts. Folding knows nothing of what lies on disk.
 
-use baton_engine::views::{Applied, Change, ClosedAs, Opened};
+use baton_engine::views::{Applied, Change, ClosedAs, Opened, Redrives};
 use baton_schemas::history::{Closed, Positions};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -31,6 +31,8 @@ pub struct PartitionWindow {
     pub at: Option<At>,
     /// Bases that history is kept from, if they changed.
     pub rebased: Option<Vec<(i64, i64)>>,
+    /// Starts of Express executions that still run, if a mark said.
+    pub express: Option<Vec<i64>>,
     /// Executions changed, by ARN.
     pub deltas: FxHashMap<Arc<str>, Delta>,
     /// Executions whose ARN was taken by a later one within the window.
@@ -61,6 +63,9 @@ pub struct At {
     /// Bases that history is kept from, `(claim offset, completed ms)`; a window has them in
     /// [`PartitionWindow::rebased`] if they changed.
     pub bases: Vec<(i64, i64)>,
+    /// Starts of Express executions that still run; a window has them in [`PartitionWindow::express`] if a mark said.
+    #[serde(default)]
+    pub express: Vec<i64>,
 }
 
 /// How one execution changed.
@@ -76,6 +81,8 @@ pub struct Delta {
     pub closed_at: i64,
     /// Its records, `(offset, JSON)`, oldest first.
     pub records: Vec<(i64, Bytes)>,
+    /// Set if it was redriven in this window: it is open again unless `closed` says otherwise.
+    pub redriven: Option<Redrives>,
     /// A restatement among them: which one, and the facts of the start that it states.
     pub restated: Option<(usize, Opened)>,
 }
@@ -106,6 +113,7 @@ impl Window {
             now_ms,
             since_base,
             bases: Vec::new(),
+            express: Vec::new(),
         });
         match change {
             Change::None => {}
@@ -123,7 +131,27 @@ impl Window {
                 }
                 delta.records.push((offset, json));
             }
+            Change::Reopened {
+                execution,
+                start_ms,
+                opened,
+                redrives,
+                past,
+                json,
+                closed,
+            } => {
+                let delta = window.delta(execution, start_ms, false);
+                if delta.opened.is_none() && delta.restated.is_none() {
+                    delta.restated = Some((delta.records.len(), opened));
+                    // Where its past was said: right before.
+                    delta.records.push((offset - 1, past));
+                }
+                (delta.closed, delta.closed_at) = (closed, offset);
+                delta.redriven = Some(redrives);
+                delta.records.push((offset, json));
+            }
             Change::Rebased(bases) => window.rebased = Some(bases),
+            Change::Marked(express) => window.express = Some(express),
             Change::Names(names) => window.names.extend(names),
             Change::Restated {
                 execution,

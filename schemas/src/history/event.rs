@@ -70,6 +70,8 @@ pub enum EventKind {
     ExecutionAborted(Failure),
     /// `TimeoutSeconds` of the machine ran out.
     ExecutionTimedOut(Failure),
+    /// RedriveExecution: a closed execution goes on where it did not end well.
+    ExecutionRedriven(Box<Redriven>),
 
     /// data: input. AWS: `<Type>StateEntered`.
     StateEntered {
@@ -221,6 +223,18 @@ pub enum EventKind {
         /// Event id of the task.
         task: u64,
     },
+    /// Internal: the execution is paused: from here on nothing is scheduled and no timer fires.
+    ExecutionPaused,
+    /// Internal: it goes on. Completions that were held are used by the events that follow.
+    ExecutionResumed,
+    /// Internal: a task ended while the execution was paused; what it said waits. data: output, if it succeeded.
+    CompletionHeld {
+        /// Event id of the task.
+        task: u64,
+        /// Error and cause, if it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
     /// Internal: a completion came for a task that is not open; nothing changed.
     CompletionIgnored {
         /// Event id named in the token.
@@ -251,6 +265,19 @@ pub struct Started {
     /// The version that was named at the start, `3`, or the alias and the version it led to, `live:3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qualifier: Option<Arc<str>>,
+    /// Set for an Express execution, of which nothing but its start is in the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub express: Option<Express>,
+}
+
+/// How an Express execution was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Express {
+    /// Nobody waits: it is run at least once, again after a crash.
+    Asynchronous,
+    /// A caller waits for the result: it is run at most once, and is never in the history.
+    Synchronous,
 }
 
 impl Started {
@@ -259,6 +286,16 @@ impl Started {
     pub fn alias_and_version(&self) -> (Option<String>, Option<String>) {
         crate::arn::alias_and_version(&self.machine, self.qualifier.as_deref())
     }
+}
+
+/// Details of [`EventKind::ExecutionRedriven`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Redriven {
+    /// How often the execution has been redriven, this time included.
+    pub count: u32,
+    /// `clientToken` of the call, by which its repetition is recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Arc<str>>,
 }
 
 /// What kind of resource a task calls, as AWS names it.
@@ -323,6 +360,9 @@ impl EventKind {
                 | Self::RetryScheduled { .. }
                 | Self::BranchSucceeded { .. }
                 | Self::HeartbeatRecorded { .. }
+                | Self::ExecutionPaused
+                | Self::ExecutionResumed
+                | Self::CompletionHeld { .. }
                 | Self::CompletionIgnored { .. }
         )
     }

@@ -8,7 +8,10 @@ mod event;
 mod record;
 mod repeats;
 
-pub use event::{Assigned, Event, EventKind, Failure, Resource, Started, StateType, TaskScheduled};
+pub use event::{
+    Assigned, Event, EventKind, Express, Failure, Redriven, Resource, Started, StateType,
+    TaskScheduled,
+};
 pub(crate) use record::HistoryRecordV1;
 pub use record::{
     Cause, Closed, HistoryRecord, InputTopic, PassedOn, Positions, Restated, Step, Transition,

@@ -38,6 +38,9 @@ pub enum HistoryRecord {
         /// Positions of inputs that changed nothing else.
         #[serde(default, skip_serializing_if = "Positions::is_empty")]
         positions: Positions,
+        /// Offsets, up to `upto`, of starts of Express executions that still run: their effect is not done.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        express: Vec<i64>,
     },
     /// Part of what was live at a claim, stated again so that older records can be deleted (R14).
     Restatement {
@@ -173,6 +176,17 @@ pub enum Restated {
         /// Whether another part follows: the statement counts when the last one was read.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         more: bool,
+    },
+    /// The history of a closed execution, said again because it is redriven: the next record after the last part is the
+    /// transition that begins with ExecutionRedriven, or none of it counts.
+    Recalled {
+        /// ARN.
+        execution: Arc<str>,
+        /// The transitions of this part, oldest first.
+        transitions: Vec<Step>,
+        /// Number of the part, from 0; the parts follow one another in the log.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        part: u32,
     },
     /// Closed executions whose names are still taken.
     Names(Vec<Closed>),

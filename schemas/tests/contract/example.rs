@@ -6,7 +6,7 @@ use baton_schemas::record::Outgoing;
 use baton_schemas::record_kinds::{RECORD_KINDS, RecordKind};
 use baton_schemas::registry::RegistryEntry;
 use baton_schemas::request::ExecutionClosed;
-use baton_schemas::{Command, Completion, Control, DeadLetter, Record, Request};
+use baton_schemas::{Command, Completion, Control, DeadLetter, ExecutionLog, Record, Request};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -126,6 +126,7 @@ pub fn read_and_write(kind: &RecordKind, record: &Record) -> Result<Record, Stri
             Completion::from_view(record).map(|r| r.to_record())
         }
         "request-start" | "request-stop" => Request::from_view(record).map(|r| r.to_record()),
+        "execution-log" => ExecutionLog::from_view(record).map(|r| r.to_record()),
         "execution-closed" => ExecutionClosed::from_view(record).map(|r| r.to_record()),
         "control-cancelled" => Control::from_view(record).map(|r| r.to_record()),
         "dead-letter" => DeadLetter::from_view(record).map(|r| r.to_record()),

@@ -20,6 +20,8 @@ pub struct Outcome {
     pub failure: Failure,
     /// As GetExecutionHistory shows it.
     pub history: Vec<Value>,
+    /// As it is logged.
+    pub logs: Vec<Value>,
 }
 
 /// Compares at every level.
@@ -62,15 +64,36 @@ fn result(expect: &Value, outcome: &Outcome, bindings: &mut Bindings<'_>) -> Che
         let found = outcome.output.clone().unwrap_or(Value::Null);
         same("output", expected, &found, bindings)?;
     }
-    match expect.get("error") {
-        Some(expected) => same(
-            "error",
-            expected,
-            &text(outcome.failure.error.as_deref()),
-            bindings,
-        ),
+    if let Some(expected) = expect.get("error") {
+        let found = text(outcome.failure.error.as_deref());
+        same("error", expected, &found, bindings)?;
+    }
+    logged(expect, &outcome.logs, bindings)
+}
+
+/// What was logged, where that was recorded: all of it, or the last record.
+fn logged(expect: &Value, logs: &[Value], bindings: &mut Bindings<'_>) -> Check {
+    let found: Vec<Value> = logs.iter().map(with_parsed_details).collect();
+    if let Some(expected) = expect.get("logged_execution_events") {
+        same("logged", expected, &Value::from(found.clone()), bindings)?;
+    }
+    match expect.get("end_event") {
+        Some(expected) => {
+            let last = found.last().cloned().unwrap_or(Value::Null);
+            same("logged last", expected, &last, bindings)
+        }
         None => Ok(()),
     }
+}
+
+fn with_parsed_details(record: &Value) -> Value {
+    let mut record = record.clone();
+    if let Some(details) = record["details"].as_object_mut() {
+        for (name, value) in details {
+            *value = parsed(name, value);
+        }
+    }
+    record
 }
 
 fn text(text: Option<&str>) -> Value {

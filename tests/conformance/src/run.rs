@@ -8,12 +8,13 @@ use crate::compare::Outcome;
 use crate::tasks::Workers;
 use crate::world::{START_MS, World};
 use baton_engine::call::StartCall;
-use baton_engine::{Call, Definitions};
+use baton_engine::{Call, Definitions, Reply};
+use baton_machine::logging::Logging;
 use baton_machine::{Status, aws_history};
 use baton_schemas::history::{EventKind, Failure};
 use baton_schemas::registry::{RegistryBody, RegistryEntry, StateMachineEntry};
 use baton_schemas::{Payload, time};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Most completions, stops and ticks of one case.
@@ -24,8 +25,9 @@ const STEPS_MAX: usize = 200_000;
 /// # Errors
 /// Why it could not be run: its definition is refused, or the start is.
 pub fn execution(case: &Case, crashes: bool) -> Result<Outcome, String> {
-    let mut world = World::new(crashes);
     let express = case.json["type"] == "EXPRESS";
+    // An Express execution does not outlive its owner.
+    let mut world = World::new(crashes && !express);
     let machine = register(&mut world, case, express)?;
     let definition = world
         .registry()
@@ -43,14 +45,76 @@ pub fn execution(case: &Case, crashes: bool) -> Result<Outcome, String> {
         traceparent: None,
         qualifier: None,
     };
+    if express {
+        return run_express(&mut world, case, start);
+    }
     world
         .call(Call::Start(Box::new(start)))
         .map_err(|e| format!("the start is refused: {e}"))?;
     live(&mut world, case, &execution);
     match world.halted() {
         Some(why) => Err(format!("the owner halted: {why}")),
-        None => Ok(outcome(&world, &execution)),
+        None => Ok(outcome(&world, case, &execution)),
     }
+}
+
+/// Runs an Express execution: what became of it is in the caller's answer, or in the last log record.
+fn run_express(world: &mut World, case: &Case, start: StartCall) -> Result<Outcome, String> {
+    let synchronous = case.json["expect"].get("start_sync_execution").is_some();
+    let start = Box::new(start);
+    let call = if synchronous {
+        world.ask(Call::StartSync(start))
+    } else {
+        world.ask(Call::Start(start))
+    };
+    let mut workers = Workers::new(case);
+    for _ in 0..STEPS_MAX {
+        workers.serve(world);
+        let is_over = if synchronous {
+            world.answer(call).is_some()
+        } else {
+            world.logs().last().is_some_and(ends)
+        };
+        if is_over || world.halted().is_some() {
+            break;
+        }
+        match workers.next_answer() {
+            Some(completion) => world.complete(completion),
+            None if !world.pass_time() => break,
+            None => {}
+        }
+    }
+    let mut outcome = Outcome {
+        logs: world.logs().to_vec(),
+        ..Outcome::default()
+    };
+    match world.answer(call) {
+        Some(Ok(Reply::Finished(finished))) => {
+            outcome.status = finished.status.as_str().to_owned();
+            outcome.output = finished.output.as_ref().map(Payload::to_value);
+            outcome.failure = finished.failure.clone();
+        }
+        Some(Ok(_)) => {
+            let last = outcome.logs.last().cloned().unwrap_or_default();
+            let text = |name: &str| last["details"][name].as_str();
+            let kind = last["type"].as_str().unwrap_or_default();
+            outcome.status = kind.trim_start_matches("Execution").to_uppercase();
+            outcome.output = text("output").and_then(|text| serde_json::from_str(text).ok());
+            outcome.failure = Failure {
+                error: text("error").map(Arc::from),
+                cause: text("cause").map(Arc::from),
+            };
+        }
+        Some(Err(e)) => return Err(format!("the start is refused: {e}")),
+        None => return Err("the caller was never answered".to_owned()),
+    }
+    Ok(outcome)
+}
+
+/// Whether the log record is an execution's last.
+fn ends(record: &Value) -> bool {
+    let kind = record["type"].as_str().unwrap_or_default();
+    kind.starts_with("Execution") && kind != "ExecutionStarted"
 }
 
 /// What AWS reports as an error when the definition is refused: all findings.
@@ -75,7 +139,7 @@ fn register(world: &mut World, case: &Case, express: bool) -> Result<Arc<str>, S
         role_arn: ROLE.into(),
         kind: if express { "EXPRESS" } else { "STANDARD" }.into(),
         created_ms: START_MS,
-        settings: Value::Null,
+        settings: json!({"loggingConfiguration": case.json["logging"]}),
     };
     let entry = RegistryEntry {
         v: baton_schemas::registry::VERSION,
@@ -110,15 +174,18 @@ fn live(world: &mut World, case: &Case, execution: &Arc<str>) {
     }
 }
 
-fn outcome(world: &World, execution: &str) -> Outcome {
+fn outcome(world: &World, case: &Case, execution: &str) -> Outcome {
     let mut outcome = Outcome::default();
     let Some(seen) = world.seen(execution) else {
         return outcome;
     };
+    let logging = Logging::of(&case.json["logging"]);
     for (now_ms, event) in seen.events() {
         outcome
             .history
             .extend(aws_history::to_aws(&event, now_ms, REGION, true));
+        let record = logging.record(&event, now_ms, execution, REGION, 0);
+        outcome.logs.extend(record);
         match event.kind {
             EventKind::ExecutionSucceeded => {
                 outcome.output = event.data.map(|data| data.to_value())

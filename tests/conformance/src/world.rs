@@ -6,7 +6,7 @@
 use baton_engine::call::{CallError, CallId, Reply};
 use baton_engine::ports::Without;
 use baton_engine::registry::{Folded, Registry, RegistryError};
-use baton_engine::views::{Change, Summary};
+use baton_engine::views::{Change, Redrives, Summary};
 use baton_engine::{
     Action, Appended, Applied, Call, Input, InputRecord, Outbound, Owner, Settings,
 };
@@ -16,6 +16,7 @@ use baton_schemas::registry::RegistryEntry;
 use baton_schemas::topics::Topics;
 use baton_schemas::{Command, Completion};
 use bytes::Bytes;
+use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub struct World {
     executions: BTreeMap<Arc<str>, Seen>,
     /// Commands that were sent and not yet taken, in order.
     commands: VecDeque<(Arc<str>, Command)>,
+    /// Logged events, in order.
+    logs: Vec<Value>,
     halted: Option<String>,
 }
 
@@ -70,6 +73,7 @@ impl World {
             replies: BTreeMap::new(),
             executions: BTreeMap::new(),
             commands: VecDeque::new(),
+            logs: Vec::new(),
             halted: None,
         };
         world.give(Input::Assigned);
@@ -112,11 +116,40 @@ impl World {
     /// # Errors
     /// As the owner refuses it.
     pub fn call(&mut self, call: Call) -> Result<Reply, CallError> {
+        let id = self.ask(call);
+        let lost = CallError::NotOwner { partition: 0 };
+        self.replies.remove(&id).unwrap_or(Err(lost))
+    }
+
+    /// Makes a call whose answer may come later.
+    pub fn ask(&mut self, call: Call) -> CallId {
         self.calls += 1;
         let id = self.calls;
         self.tell(Input::Call { id, call });
-        let lost = CallError::NotOwner { partition: 0 };
-        self.replies.remove(&id).unwrap_or(Err(lost))
+        id
+    }
+
+    /// The answer to a call, once there is one.
+    #[must_use]
+    pub fn answer(&self, id: CallId) -> Option<&Result<Reply, CallError>> {
+        self.replies.get(&id)
+    }
+
+    /// Logged events, in order.
+    #[must_use]
+    pub fn logs(&self) -> &[Value] {
+        &self.logs
+    }
+
+    /// Lets time pass until the owner next wants to know; `false` after as long as anything may take.
+    pub fn pass_time(&mut self) -> bool {
+        let patient = self.now_ms - START_MS < PATIENCE_MS;
+        let Some(next_ms) = self.owner.next_tick_ms().filter(|_| patient) else {
+            return false;
+        };
+        self.now_ms = self.now_ms.max(next_ms);
+        self.tell(Input::Tick);
+        true
     }
 
     /// Puts a completion on its topic.
@@ -133,16 +166,7 @@ impl World {
 
     /// Lets time pass until the owner next wants to know; `false` once nothing more can be expected of `execution`.
     pub fn wait(&mut self, execution: &str) -> bool {
-        let patient = self.now_ms - START_MS < PATIENCE_MS;
-        let open = self.executions.get(execution).is_some_and(Seen::is_open);
-        match self.owner.next_tick_ms().filter(|_| patient && open) {
-            None => false,
-            Some(next_ms) => {
-                self.now_ms = self.now_ms.max(next_ms);
-                self.tell(Input::Tick);
-                true
-            }
-        }
+        self.executions.get(execution).is_some_and(Seen::is_open) && self.pass_time()
     }
 
     /// The next command that nobody has taken.
@@ -241,14 +265,25 @@ impl World {
                 });
             }
             Action::Send { id, outbound } => {
-                if let Outbound::Command { queue, command } = outbound {
-                    self.commands.push_back((queue, *command));
+                match outbound {
+                    Outbound::Command { queue, command } => {
+                        self.commands.push_back((queue, *command));
+                    }
+                    Outbound::Log(log) => self.logs.push(log.record.to_value()),
+                    _ => {}
                 }
                 return Some(Input::Sent { id, result: Ok(()) });
             }
             Action::Reply { id, reply } => drop(self.replies.insert(id, reply)),
             Action::Apply(applied) => self.apply(applied),
             Action::ReadRegistry => return Some(Input::RegistryRead),
+            // No case redrives anything.
+            Action::Recall { execution, .. } => {
+                return Some(Input::Recalled {
+                    execution,
+                    steps: None,
+                });
+            }
             Action::CheckOwnership => return Some(Input::Ownership { ours: true }),
             Action::Halt { reason } => self.halted = Some(reason),
             Action::CloseInputs
@@ -278,6 +313,7 @@ impl World {
                 status: Status::Running,
                 start_ms,
                 stop_ms: None,
+                redrives: Redrives::default(),
             };
             self.executions.insert(
                 execution.clone(),

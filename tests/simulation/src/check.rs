@@ -43,6 +43,8 @@ pub struct Seen {
     pub closed: bool,
     /// Revision of its definition.
     pub revision: u64,
+    /// How often it was redriven: it had closed before.
+    pub redrives: u32,
 }
 
 impl Fold {
@@ -111,6 +113,22 @@ impl Fold {
         for event in events {
             if let EventKind::ExecutionStarted(started) = &event.kind {
                 seen.revision = started.revision;
+            }
+            if let EventKind::ExecutionRedriven(redriven) = &event.kind
+                && seen.closed
+            {
+                seen.closed = false;
+                seen.redrives += 1;
+                if redriven.count != seen.redrives {
+                    broken = Some(format!(
+                        "{arn}: redrive {} is said to be {}",
+                        seen.redrives, redriven.count
+                    ));
+                }
+                let again = |(_, e): &(i64, Event)| matches!(&e.kind, EventKind::ExecutionRedriven(r) if r.token == redriven.token);
+                if seen.events.iter().any(again) {
+                    broken = Some(format!("{arn}: one call redrove it twice, at {offset}"));
+                }
             }
             if seen.closed {
                 broken = Some(format!(

@@ -74,6 +74,13 @@ pub enum Answer {
     Checkpoint,
     /// Whether the partition is the node's.
     Ownership,
+    /// The history of a closed execution.
+    Recall {
+        /// Whose.
+        execution: Arc<str>,
+        /// Last offset that has to be looked at.
+        through: i64,
+    },
 }
 
 /// Settings of a run.
@@ -155,6 +162,10 @@ impl Seat {
                     self.answers
                         .retain(|answer| !matches!(answer, Answer::Registry));
                     self.answers.push_back(Answer::Registry);
+                }
+                Action::Recall { execution, through } => {
+                    self.answers
+                        .push_back(Answer::Recall { execution, through });
                 }
                 Action::CheckOwnership => self.answers.push_back(Answer::Ownership),
                 other => rest.push(other),

@@ -4,12 +4,13 @@ use crate::log::{HistoryLog, InputLog};
 use crate::node::{NODES, Node, PARTITIONS, Seat, Setup};
 use crate::programs::{Known, Programs};
 use crate::rng::Rng;
-use crate::world::{Caller, World};
-use baton_engine::{Change, Input};
+use crate::world::{Caller, Pause, World};
+use baton_engine::{Change, Input, recall};
 use baton_machine::Execution;
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, EventKind, HistoryRecord};
 use baton_schemas::partition::partition_of;
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -155,6 +156,13 @@ fn caller(i: usize, programs: &Programs, rng: &mut Rng) -> Caller {
         by_record: rng.one_in(2),
         stops: rng.one_in(6),
         stopped: false,
+        redrives: [0, 0, 1, 2][rng.below(4)],
+        redriven: 0,
+        pause: if rng.one_in(4) {
+            Pause::Wanted
+        } else {
+            Pause::Over
+        },
     }
 }
 
@@ -266,9 +274,10 @@ fn note_broken_folds(w: &mut World) {
 fn is_over(w: &World) -> bool {
     let peace = w.faults == 0 && w.unaware.is_empty() && w.late.is_empty() && w.commands.is_empty();
     peace
-        && w.callers
-            .iter()
-            .all(|c| c.waiting.is_none() && c.started && (!c.stops || c.stopped))
+        && w.callers.iter().all(|c| {
+            let at_rest = c.waiting.is_none() && c.pause == Pause::Over && c.redrives == 0;
+            at_rest && c.started && (!c.stops || c.stopped)
+        })
         && w.history.iter().all(|h| h.fold.open().is_empty())
         && (0..PARTITIONS).all(|p| {
             let seat = &w.nodes[w.assigned[p]].seats[p];
@@ -399,7 +408,23 @@ fn check_views(w: &mut World, p: usize) {
                     );
                 }
             }
-            Change::None | Change::Names(_) | Change::Rebased(_) => {}
+            Change::Reopened {
+                execution,
+                past,
+                json,
+                ..
+            } => {
+                let count = |records: &[&Bytes]| {
+                    let steps = recall::steps_of(records).unwrap_or_default();
+                    let events = steps.iter().flat_map(|step| &step.events);
+                    events.filter(|event| is_kept(event)).count()
+                };
+                let kept = events
+                    .entry(execution.clone())
+                    .or_insert_with(|| count(&[past]));
+                *kept += count(&[json]);
+            }
+            Change::None | Change::Names(_) | Change::Rebased(_) | Change::Marked(_) => {}
         }
     }
     let mut broken = None;

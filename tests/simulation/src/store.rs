@@ -39,6 +39,43 @@ impl Store {
         self.flushed = 0;
     }
 
+    /// What it has of an execution, on disk or not: its records, oldest first.
+    #[must_use]
+    pub fn history(&self, arn: &str) -> Option<Vec<Bytes>> {
+        let mut records: Option<Vec<Bytes>> = None;
+        for applied in &self.applied {
+            match &applied.change {
+                Change::Step {
+                    execution,
+                    json,
+                    opened,
+                    ..
+                } if **execution == *arn => {
+                    if opened.is_some() {
+                        records = Some(Vec::new());
+                    }
+                    if let Some(records) = &mut records {
+                        records.push(json.clone());
+                    }
+                }
+                Change::Reopened {
+                    execution,
+                    past,
+                    json,
+                    ..
+                } if **execution == *arn => {
+                    let records = records.get_or_insert_with(|| vec![past.clone()]);
+                    records.push(json.clone());
+                }
+                Change::Restated {
+                    execution, json, ..
+                } if **execution == *arn => records = Some(vec![json.clone()]),
+                _ => {}
+            }
+        }
+        records
+    }
+
     /// The state on disk, all of one moment.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Box<Checkpoint>> {
@@ -49,7 +86,7 @@ impl Store {
         let mut closed = Vec::new();
         for applied in kept {
             match &applied.change {
-                Change::None | Change::Rebased(_) => {}
+                Change::None | Change::Rebased(_) | Change::Marked(_) => {}
                 Change::Step {
                     execution,
                     json,
@@ -70,6 +107,32 @@ impl Store {
                         if let Some(entry) = closed.iter_mut().rev().find(|c| c.0 == *execution) {
                             entry.2 = Some(end.stop_ms);
                         }
+                    }
+                }
+                Change::Reopened {
+                    execution,
+                    past,
+                    json,
+                    opened,
+                    closed: end,
+                    ..
+                } => {
+                    // One that it has goes on where it is; the past is for a store that never saw it.
+                    let known = closed.iter().any(|c| c.0 == *execution);
+                    if !known {
+                        closed.push((execution.clone(), opened.start_hash, None));
+                        records.insert(execution.clone(), vec![(applied.offset - 1, past.clone())]);
+                    }
+                    if let Some(list) = records.get_mut(execution) {
+                        list.push((applied.offset, json.clone()));
+                    }
+                    ended.remove(execution);
+                    let entry = closed.iter_mut().rev().find(|c| c.0 == *execution);
+                    if let Some(entry) = entry {
+                        entry.2 = end.as_ref().map(|end| end.stop_ms);
+                    }
+                    if end.is_some() {
+                        ended.insert(execution.clone(), applied.offset);
                     }
                 }
                 Change::Names(names) => {
@@ -126,6 +189,14 @@ impl Store {
                     } else {
                         None
                     }
+                })
+                .unwrap_or_default(),
+            express: kept
+                .iter()
+                .rev()
+                .find_map(|a| match &a.change {
+                    Change::Marked(express) => Some(express.clone()),
+                    _ => None,
                 })
                 .unwrap_or_default(),
             open: records.into_iter().collect(),

@@ -8,8 +8,9 @@ use crate::programs::{Known, PLAIN, Programs};
 use crate::rng::Rng;
 use baton_engine::call::StartCall;
 use baton_engine::ports::ReadFrom;
+use baton_engine::recall::{self, Recall};
 use baton_engine::{Action, Appended, Call, CallError, Input, InputRecord, Outbound, Reply};
-use baton_schemas::history::{Failure, InputTopic};
+use baton_schemas::history::{EventKind, Failure, InputTopic};
 use baton_schemas::partition::partition_of;
 use baton_schemas::request::{ReplyTo, StartRequest, StopRequest};
 use baton_schemas::{Completion, Outcome, Payload, Request, TaskToken};
@@ -69,6 +70,22 @@ pub struct Caller {
     pub by_record: bool,
     pub stops: bool,
     pub stopped: bool,
+    /// How often it still wants to have the execution redriven, if that does not succeed.
+    pub redrives: u32,
+    /// Redrives that were answered: each has its own token.
+    pub redriven: u32,
+    pub pause: Pause,
+}
+
+/// How far a caller is that wants a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Will ask for it.
+    Wanted,
+    /// Has it, and will ask for the end of it.
+    Granted,
+    /// Is done.
+    Over,
 }
 
 impl World {
@@ -134,6 +151,7 @@ impl World {
         let stopping = self.callers[i].waiting.is_some_and(|w| w.3);
         self.callers[i].waiting = None;
         let arn = self.callers[i].arn.clone();
+        self.intervened(i, p, &reply);
         let fold = &self.history[p].fold;
         let (known, closed) = (
             fold.executions.contains_key(&arn),
@@ -162,6 +180,50 @@ impl World {
                 ));
             }
             _ => {}
+        }
+    }
+
+    /// What an answer about a redrive or a pause leaves to be done.
+    fn intervened(&mut self, i: usize, p: usize, reply: &Result<Reply, CallError>) {
+        let arn = self.callers[i].arn.clone();
+        let token = token_of(&self.callers[i]);
+        let events = self.history[p].fold.executions.get(&arn);
+        let events = events.map_or(&[][..], |seen| &seen.events[..]);
+        let is_redrive = |kind: &EventKind| matches!(kind, EventKind::ExecutionRedriven(r) if r.token.as_deref() == Some(&*token));
+        let told_falsely = match reply {
+            Ok(Reply::Redriven { .. }) => !events.iter().any(|(_, e)| is_redrive(&e.kind)),
+            Ok(Reply::Paused { paused_ms }) if paused_ms.is_some() => !events
+                .iter()
+                .any(|(_, e)| e.kind == EventKind::ExecutionPaused),
+            _ => false,
+        };
+        let may_be_deleted = self.setup.closed_kept_ms == 0;
+        let caller = &mut self.callers[i];
+        match reply {
+            Ok(Reply::Redriven { .. }) => {
+                caller.redrives -= 1;
+                caller.redriven += 1;
+            }
+            Ok(Reply::Paused { paused_ms: Some(_) }) => caller.pause = Pause::Granted,
+            Ok(Reply::Paused { paused_ms: None }) | Err(CallError::ExecutionClosed(_)) => {
+                caller.pause = Pause::Over;
+            }
+            // It succeeded, or runs: because somebody's late redrive counted.
+            Err(CallError::ExecutionNotRedrivable(why)) if why.contains("SUCCEEDED") => {
+                caller.redrives = 0;
+            }
+            Err(CallError::ExecutionDoesNotExist(_)) if caller.started => {
+                (caller.redrives, caller.pause) = (0, Pause::Over);
+            }
+            Err(CallError::Throttled(why)) if may_be_deleted && why.contains("not at hand") => {
+                caller.redrives = 0;
+            }
+            _ => {}
+        }
+        if told_falsely {
+            self.fail(format!(
+                "{arn}: the caller was told {reply:?}, which is not in the history"
+            ));
         }
     }
 
@@ -251,6 +313,21 @@ impl World {
                 let checkpoint = self.nodes[n].seats[p].store.checkpoint();
                 self.tell(n, p, Input::Checkpoint(checkpoint));
             }
+            Answer::Recall { execution, through } => {
+                // From the store, if it has it; else from the log.
+                let stored = self.nodes[n].seats[p].store.history(&execution);
+                let steps = match stored.filter(|_| !self.rng.one_in(3)) {
+                    Some(records) => recall::steps_of(&records).ok(),
+                    None => {
+                        let mut found = Recall::new(&execution);
+                        for (offset, json) in self.history[p].read(0, through) {
+                            found.record(offset, &json);
+                        }
+                        found.finish()
+                    }
+                };
+                self.tell(n, p, Input::Recalled { execution, steps });
+            }
             Answer::Ownership => {
                 let ours = self.assigned[p] == n;
                 self.tell(n, p, Input::Ownership { ours });
@@ -302,10 +379,13 @@ impl World {
             Outbound::Command { .. } if self.rng.one_in(40) => result = Err("refused".to_owned()),
             Outbound::Closed { closed, .. } => {
                 let fold = &self.history[p].fold;
-                let is_closed = fold
-                    .executions
-                    .get(&closed.execution)
-                    .map_or(fold.buried.contains(&closed.execution), |seen| seen.closed);
+                let is_closed = fold.executions.get(&closed.execution).map_or(
+                    fold.buried.contains(&closed.execution),
+                    |seen| {
+                        // The end before a redrive may be reported once more, as any effect.
+                        seen.closed || seen.redrives > 0
+                    },
+                );
                 if !is_closed {
                     self.fail(format!(
                         "{}: its end was reported before it was in the history",
@@ -467,7 +547,17 @@ impl World {
             return;
         }
         let stop = caller.started && caller.stops && !caller.stopped;
-        if caller.started && !stop {
+        let wants_other = caller.redrives > 0 || caller.pause != Pause::Over;
+        if caller.started && !stop && !wants_other {
+            return;
+        }
+        let other = if caller.started && wants_other && (!stop || self.rng.one_in(2)) {
+            self.intervention(i)
+        } else {
+            None
+        };
+        let stop = stop && other.is_none();
+        if self.callers[i].started && !stop && other.is_none() {
             return;
         }
         // Mostly to the owner, sometimes to whoever thinks it is.
@@ -480,7 +570,9 @@ impl World {
         self.next_call += 1;
         let caller = &mut self.callers[i];
         caller.waiting = Some((id, n, p, stop));
-        let call = if stop {
+        let call = if let Some(call) = other {
+            call
+        } else if stop {
             Call::Stop {
                 execution: caller.arn.clone(),
                 failure: Failure::default(),
@@ -496,6 +588,23 @@ impl World {
         };
         self.nodes[n].seats[p].calls.push(id);
         self.tell(n, p, Input::Call { id, call });
+    }
+
+    /// The redrive or pause that a caller wants next.
+    fn intervention(&mut self, i: usize) -> Option<Call> {
+        let redrive_first = self.rng.one_in(2);
+        let caller = &self.callers[i];
+        let execution = caller.arn.clone();
+        if caller.redrives > 0 && (redrive_first || caller.pause == Pause::Over) {
+            let token = Some(token_of(caller));
+            return Some(Call::Redrive { execution, token });
+        }
+        let paused = match caller.pause {
+            Pause::Wanted => true,
+            Pause::Granted => false,
+            Pause::Over => return None,
+        };
+        Some(Call::Pause { execution, paused })
     }
 
     fn call_by_record(&mut self, i: usize, p: usize) {
@@ -605,6 +714,11 @@ impl World {
             self.history[p].append(json, step);
         }
     }
+}
+
+/// What names a caller's next redrive, however often it has to ask.
+fn token_of(caller: &Caller) -> Arc<str> {
+    format!("redrive-{}", caller.redriven).into()
 }
 
 fn brief(what: &impl std::fmt::Debug) -> String {

@@ -88,6 +88,10 @@ codes! {
     ActivityWorkerLimitExceeded = 429,
     /// The execution can't be redriven.
     ExecutionNotRedrivable = 409,
+    /// There are as many open executions as may be.
+    ExecutionLimitExceeded = 429,
+    /// The execution has closed, so it can't be paused or resumed.
+    ExecutionClosed = 409,
     /// Somebody else changed the same thing again and again at the same time.
     ConflictException = 409,
     /// No signature and no key, where one is asked for.
@@ -161,6 +165,11 @@ impl From<CallError> for ApiError {
             CallError::InDoubt { .. } => ErrorCode::InDoubt,
             CallError::ExecutionAlreadyExists(_) => ErrorCode::ExecutionAlreadyExists,
             CallError::ExecutionDoesNotExist(_) => ErrorCode::ExecutionDoesNotExist,
+            CallError::ExecutionNotRedrivable(_) => ErrorCode::ExecutionNotRedrivable,
+            CallError::ExecutionLimitExceeded(_) => ErrorCode::ExecutionLimitExceeded,
+            CallError::ExecutionClosed(_) => ErrorCode::ExecutionClosed,
+            CallError::CutOff => ErrorCode::ServiceUnavailable,
+            CallError::NotExpress => ErrorCode::StateMachineTypeNotSupported,
             CallError::InvalidToken(_) => ErrorCode::InvalidToken,
             CallError::TaskTimedOut => ErrorCode::TaskTimedOut,
             CallError::Throttled(_) => ErrorCode::ThrottlingException,

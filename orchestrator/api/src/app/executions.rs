@@ -5,8 +5,10 @@ use super::remote::{Answer, Request};
 use super::start::other_answer;
 use super::{App, names};
 use baton_engine::Views;
+use baton_machine::Status;
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, EventKind, Failure, HistoryRecord, Restated};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -36,6 +38,42 @@ pub struct ExecutionView {
     /// Version, or alias and version, that was named at the start.
     #[serde(default)]
     pub qualifier: Option<Arc<str>>,
+    /// How often it was redriven.
+    #[serde(default)]
+    pub redrive_count: u32,
+    /// When last, milliseconds since the epoch.
+    #[serde(default)]
+    pub redrive_ms: Option<i64>,
+    /// Since when it is paused, if it is, milliseconds since the epoch.
+    #[serde(default)]
+    pub paused_ms: Option<i64>,
+    /// Id of its last event.
+    #[serde(default)]
+    pub last_id: u64,
+}
+
+impl Default for ExecutionView {
+    /// Nothing known yet.
+    fn default() -> Self {
+        let nothing: Arc<str> = "".into();
+        Self {
+            execution: nothing.clone(),
+            machine: nothing.clone(),
+            revision: 0,
+            status: nothing,
+            start_ms: 0,
+            stop_ms: None,
+            input: None,
+            output: None,
+            failure: Failure::default(),
+            traceparent: None,
+            qualifier: None,
+            redrive_count: 0,
+            redrive_ms: None,
+            paused_ms: None,
+            last_id: 0,
+        }
+    }
 }
 
 impl App {
@@ -82,11 +120,9 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
         status: summary.status.as_str().into(),
         start_ms: summary.start_ms,
         stop_ms: summary.stop_ms,
-        input: None,
-        output: None,
-        failure: Failure::default(),
-        traceparent: None,
-        qualifier: None,
+        redrive_count: summary.redrives.count,
+        redrive_ms: summary.redrives.last_ms,
+        ..ExecutionView::default()
     };
     let first = records.first().map(|bytes| events_of(bytes));
     let last = records.last().map(|bytes| events_of(bytes));
@@ -103,8 +139,38 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
             | EventKind::ExecutionTimedOut(failure) => view.failure = failure,
             _ => {}
         }
+        view.last_id = view.last_id.max(event.id);
+    }
+    // What was redriven has closed before, without success.
+    match summary.status {
+        Status::Running => {
+            (view.output, view.failure) = (None, Failure::default());
+            view.paused_ms = paused_ms(&records);
+        }
+        Status::Succeeded => view.failure = Failure::default(),
+        Status::Failed | Status::Aborted | Status::TimedOut => view.output = None,
     }
     Some(view)
+}
+
+/// Since when an open execution is paused, if it is.
+fn paused_ms(records: &[Bytes]) -> Option<i64> {
+    for record in records.iter().rev() {
+        // Few histories hold a pause; the others need not be taken apart.
+        let is_named =
+            |name: &str| std::str::from_utf8(record).is_ok_and(|text| text.contains(name));
+        if !is_named("\"ExecutionPaused\"") && !is_named("\"ExecutionResumed\"") {
+            continue;
+        }
+        for (now_ms, event) in events_of(record).unwrap_or_default().into_iter().rev() {
+            match event.kind {
+                EventKind::ExecutionPaused => return Some(now_ms),
+                EventKind::ExecutionResumed | EventKind::ExecutionRedriven(_) => return None,
+                _ => {}
+            }
+        }
+    }
+    None
 }
 
 /// Version, or alias and version, that was named when an execution was started.

@@ -88,6 +88,9 @@ pub fn page(views: &dyn Views, query: &HistoryQuery) -> Result<HistoryPage, ApiE
             }
         }
     }
+    let has_closed = events.iter().fold(false, |closed, (_, event)| {
+        event.kind.closes() || closed && !matches!(event.kind, EventKind::ExecutionRedriven(_))
+    });
     if query.reverse {
         events.reverse();
     }
@@ -112,17 +115,6 @@ pub fn page(views: &dyn Views, query: &HistoryQuery) -> Result<HistoryPage, ApiE
         page.events
             .extend(aws_history::to_aws(event, *now, region, query.include_data));
     }
-    page.is_last = page.next.is_none() && events.iter().any(|(_, event)| closes(&event.kind));
+    page.is_last = page.next.is_none() && has_closed;
     Ok(page)
-}
-
-/// Whether an event is the last of its execution.
-fn closes(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::ExecutionSucceeded
-            | EventKind::ExecutionFailed(_)
-            | EventKind::ExecutionAborted(_)
-            | EventKind::ExecutionTimedOut(_)
-    )
 }

@@ -6,6 +6,8 @@
 use super::error::ApiError;
 use super::executions::qualifier;
 use super::remote::{Answer, Request};
+use super::start::EXPRESS;
+use super::sync::not_supported;
 use super::{App, Parts, names};
 use crate::limits;
 use baton_engine::views::{ListQuery, Summary};
@@ -25,6 +27,9 @@ pub struct ListRequest {
     pub qualifier: Option<Arc<str>>,
     /// With this status.
     pub status: Option<Arc<str>>,
+    /// Redriven, or never redriven.
+    #[serde(default)]
+    pub redriven: Option<bool>,
     /// Started at or after, milliseconds since the epoch.
     pub from_ms: Option<i64>,
     /// Started before.
@@ -55,6 +60,12 @@ pub struct Listed {
     /// Version, or alias and version, that was named at the start.
     #[serde(default)]
     pub qualifier: Option<Arc<str>>,
+    /// How often it was redriven.
+    #[serde(default)]
+    pub redrive_count: u32,
+    /// When last, milliseconds since the epoch.
+    #[serde(default)]
+    pub redrive_ms: Option<i64>,
 }
 
 /// A page.
@@ -77,7 +88,10 @@ impl App {
     ) -> Result<ListAnswer, ApiError> {
         if let Some(machine) = &request.machine {
             names::check_machine_arn(machine)?;
-            self.existing_machine(machine).await?;
+            // Express executions are nowhere but in memory.
+            if &*self.existing_machine(machine).await?.entry.kind == EXPRESS {
+                return Err(not_supported());
+            }
         }
         let (mut urls, mut incomplete) = (BTreeSet::new(), false);
         for partition in 0..self.parts.cluster.partitions() {
@@ -146,7 +160,12 @@ pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
             let partition = partition_of(summary.execution.as_bytes(), partitions);
             if parts.cluster.owns(partition) {
                 let listed = listed(parts, summary);
-                if is_wanted(request.qualifier.as_deref(), listed.qualifier.as_deref()) {
+                let as_redriven = request
+                    .redriven
+                    .is_none_or(|redriven| redriven == (listed.redrive_count > 0));
+                if as_redriven
+                    && is_wanted(request.qualifier.as_deref(), listed.qualifier.as_deref())
+                {
                     answer.executions.push(listed);
                 }
             }
@@ -220,6 +239,8 @@ fn listed(parts: &Parts, summary: Summary) -> Listed {
         status: summary.status.as_str().into(),
         start_ms: summary.start_ms,
         stop_ms: summary.stop_ms,
+        redrive_count: summary.redrives.count,
+        redrive_ms: summary.redrives.last_ms,
     }
 }
 
@@ -249,6 +270,8 @@ mod tests {
             start_ms,
             stop_ms: None,
             qualifier: None,
+            redrive_count: 0,
+            redrive_ms: None,
         }
     }
 

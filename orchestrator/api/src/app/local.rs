@@ -3,8 +3,10 @@
 //! Owns: the way from a [`Request`] to this node's owners and views. Must not: look for another node.
 
 use super::error::{ApiError, ErrorCode};
+use super::executions::ExecutionView;
 use super::remote::{Answer, Request, Result, TaskOutcome};
 use super::{App, blocking, in_time, list, wait, waiting};
+use crate::limits;
 use baton_engine::call::{Call, Reply, StartCall};
 use baton_engine::{Definition, Definitions};
 use baton_schemas::history::Failure;
@@ -46,7 +48,25 @@ pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
             };
             start(app, call).await
         }
+        Request::StartSync {
+            execution,
+            revision,
+            input,
+            traceparent,
+            qualifier,
+        } => {
+            let call = StartCall {
+                execution: execution.clone(),
+                definition: definition(app, *revision).await?,
+                input: input.clone(),
+                traceparent: Some(traceparent.clone()),
+                qualifier: qualifier.clone(),
+            };
+            start_sync(app, call).await
+        }
         Request::Stop { execution, failure } => stop(app, execution, failure).await,
+        Request::Redrive { execution, token } => redrive(app, execution, token).await,
+        Request::Pause { execution, paused } => pause(app, execution, *paused).await,
         Request::Complete {
             execution,
             token,
@@ -101,6 +121,36 @@ async fn start(app: &App, call: StartCall) -> Result<Answer> {
     }
 }
 
+/// Runs an Express execution to its end; nothing but this answer ever shows it.
+async fn start_sync(app: &App, call: StartCall) -> Result<Answer> {
+    let mut view = ExecutionView {
+        execution: call.execution.clone(),
+        machine: call.definition.arn.clone(),
+        revision: call.definition.revision,
+        input: Some(call.input.clone()),
+        traceparent: call.traceparent.clone(),
+        qualifier: call.qualifier.clone(),
+        ..ExecutionView::default()
+    };
+    let (answer, answered) = oneshot::channel();
+    let partition = app.partition(&call.execution);
+    let answer = Box::new(move |reply| drop(answer.send(reply)));
+    let call = Call::StartSync(Box::new(call));
+    app.parts.calls.call(partition, call, answer);
+    let patience = limits::SYNC_ANSWER_MAX;
+    match in_time("the synchronous execution", answered, patience).await?? {
+        Reply::Finished(finished) => {
+            view.status = finished.status.as_str().into();
+            view.start_ms = finished.start_ms;
+            view.stop_ms = Some(finished.stop_ms);
+            view.output = finished.output;
+            view.failure = finished.failure;
+            Ok(Answer::Execution(Box::new(view)))
+        }
+        other => Err(mismatch(&other)),
+    }
+}
+
 async fn stop(app: &App, execution: &Arc<str>, failure: &Failure) -> Result<Answer> {
     let call = Call::Stop {
         execution: execution.clone(),
@@ -108,6 +158,28 @@ async fn stop(app: &App, execution: &Arc<str>, failure: &Failure) -> Result<Answ
     };
     match ask_owner(app, execution, call).await? {
         Reply::Stopped { stop_ms } => Ok(Answer::Stopped(stop_ms)),
+        other => Err(mismatch(&other)),
+    }
+}
+
+async fn redrive(app: &App, execution: &Arc<str>, token: &Arc<str>) -> Result<Answer> {
+    let call = Call::Redrive {
+        execution: execution.clone(),
+        token: Some(token.clone()),
+    };
+    match ask_owner(app, execution, call).await? {
+        Reply::Redriven { redrive_ms } => Ok(Answer::Redriven(redrive_ms)),
+        other => Err(mismatch(&other)),
+    }
+}
+
+async fn pause(app: &App, execution: &Arc<str>, paused: bool) -> Result<Answer> {
+    let call = Call::Pause {
+        execution: execution.clone(),
+        paused,
+    };
+    match ask_owner(app, execution, call).await? {
+        Reply::Paused { paused_ms } => Ok(Answer::Paused(paused_ms)),
         other => Err(mismatch(&other)),
     }
 }
@@ -152,7 +224,8 @@ async fn ask_owner(app: &App, execution: &str, call: Call) -> Result<Reply> {
     let partition = app.partition(execution);
     let answer = Box::new(move |reply| drop(answer.send(reply)));
     app.parts.calls.call(partition, call, answer);
-    Ok(in_time("the owner of the execution", answered).await??)
+    let patience = limits::CALL_TIMEOUT;
+    Ok(in_time("the owner of the execution", answered, patience).await??)
 }
 
 fn mismatch(reply: &Reply) -> ApiError {

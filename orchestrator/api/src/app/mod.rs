@@ -16,6 +16,7 @@ pub mod machines;
 pub mod names;
 pub mod put;
 pub mod queues;
+pub mod redrive;
 pub mod remote;
 pub mod start;
 pub mod sync;
@@ -168,18 +169,19 @@ impl App {
         self.parts
             .writer
             .read_to_end(Box::new(move |result| drop(answer.send(result))));
-        in_time("reading the registry", answered)
+        in_time("reading the registry", answered, limits::CALL_TIMEOUT)
             .await?
             .map_err(ApiError::from)
     }
 }
 
-/// Waits for an answer of another thread, at most [`limits::CALL_TIMEOUT`].
+/// Waits for an answer of another thread, at most for `patience`.
 pub(crate) async fn in_time<T>(
     what: &str,
     answered: impl Future<Output = Result<T, oneshot::error::RecvError>>,
+    patience: Duration,
 ) -> Result<T, ApiError> {
-    match tokio::time::timeout(limits::CALL_TIMEOUT, answered).await {
+    match tokio::time::timeout(patience, answered).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(ApiError::new(
             ErrorCode::ServiceUnavailable,
@@ -189,7 +191,7 @@ pub(crate) async fn in_time<T>(
             ErrorCode::ServiceUnavailable,
             format!(
                 "{what}: no answer within {} s; it may still happen, repeating the call is safe",
-                limits::CALL_TIMEOUT.as_secs()
+                patience.as_secs()
             ),
         )),
     }

@@ -33,12 +33,40 @@ pub enum Request {
         #[serde(default)]
         qualifier: Option<Arc<str>>,
     },
+    /// Start an Express execution and answer when it has ended. Asked twice, it would be two executions.
+    StartSync {
+        /// ARN of the execution.
+        execution: Arc<str>,
+        /// Revision of the definition.
+        revision: u64,
+        /// Input.
+        input: Payload,
+        /// Trace context.
+        traceparent: Arc<str>,
+        /// Version, or alias and version, that was named.
+        #[serde(default)]
+        qualifier: Option<Arc<str>>,
+    },
     /// Stop an execution.
     Stop {
         /// ARN.
         execution: Arc<str>,
         /// Error and cause.
         failure: Failure,
+    },
+    /// Redrive a closed execution.
+    Redrive {
+        /// ARN.
+        execution: Arc<str>,
+        /// Makes a repeated request one redrive.
+        token: Arc<str>,
+    },
+    /// Pause an execution, or let it go on.
+    Pause {
+        /// ARN.
+        execution: Arc<str>,
+        /// Whether it is to be paused.
+        paused: bool,
     },
     /// How a task stands.
     Complete {
@@ -99,6 +127,10 @@ pub enum Answer {
     Started(i64),
     /// When it was stopped, milliseconds since the epoch.
     Stopped(i64),
+    /// When it was redriven, milliseconds since the epoch.
+    Redriven(i64),
+    /// Since when it is paused, if it is, milliseconds since the epoch.
+    Paused(Option<i64>),
     /// The completion was taken.
     Completed,
     /// The execution.
@@ -119,7 +151,10 @@ impl Request {
     pub fn execution(&self) -> Option<&str> {
         match self {
             Self::Start { execution, .. }
+            | Self::StartSync { execution, .. }
             | Self::Stop { execution, .. }
+            | Self::Redrive { execution, .. }
+            | Self::Pause { execution, .. }
             | Self::Complete { execution, .. }
             | Self::Describe { execution }
             | Self::Waiting { execution }
@@ -133,7 +168,12 @@ impl Request {
     pub fn is_query(&self) -> bool {
         !matches!(
             self,
-            Self::Start { .. } | Self::Stop { .. } | Self::Complete { .. }
+            Self::Start { .. }
+                | Self::StartSync { .. }
+                | Self::Stop { .. }
+                | Self::Redrive { .. }
+                | Self::Pause { .. }
+                | Self::Complete { .. }
         )
     }
 }
@@ -152,6 +192,16 @@ impl App {
         loop {
             let refused = match self.try_owner(partition, request).await {
                 Err(error) if error.code == ErrorCode::NotOwner => error,
+                // At most once: nobody can tell whether it ran.
+                Err(error)
+                    if error.code == ErrorCode::InDoubt
+                        && matches!(request, Request::StartSync { .. }) =>
+                {
+                    let message = format!(
+                        "the answer of the node that runs the execution was lost ({error}); it may have run, and is not run again"
+                    );
+                    return Err(ApiError::new(ErrorCode::ServiceUnavailable, message));
+                }
                 Err(error) if error.code == ErrorCode::InDoubt => {
                     if !in_doubt {
                         // The lost answer may have taken long; what became of the call is worth waiting for anew.
@@ -197,6 +247,9 @@ impl App {
             ApiError::new(code, format!("node {url} did not answer: {error}"))
         };
         let mut call = self.client.post(&to).json(request);
+        if matches!(request, Request::StartSync { .. }) {
+            call = call.timeout(limits::SYNC_ANSWER_MAX + limits::ROUTE_PAUSE_MAX);
+        }
         // All nodes have the same keys.
         if let Some((id, secret)) = self.settings.access_keys.first() {
             call = call.basic_auth(id, Some(secret));

@@ -6,8 +6,11 @@ use super::versions::Target;
 use super::{App, names};
 use crate::{ids, limits};
 use baton_schemas::Payload;
-use baton_schemas::arn::execution_arn;
+use baton_schemas::arn::{execution_arn, express_arn};
 use std::sync::Arc;
+
+/// The type of machines whose executions have no history.
+pub const EXPRESS: &str = "EXPRESS";
 
 /// What a caller gives.
 #[derive(Clone, Debug)]
@@ -47,20 +50,20 @@ impl App {
         self.start_target(&target, &name, start).await
     }
 
-    /// Starts an execution of what was found under the name that is its own.
-    pub(crate) async fn start_target(
+    /// Starts an execution of what was found. Express executions of the same name are told apart by an id.
+    async fn start_target(
         &self,
         target: &Target,
         name: &str,
         start: StartInput<'_>,
     ) -> Result<StartedExecution, ApiError> {
         let definition = &target.definition;
-        let input = match start.input {
-            Some(text) => execution_input(text)?,
-            None => Payload::empty_object(),
+        let input = input_of(&start)?;
+        let execution = match &*definition.entry.kind {
+            EXPRESS => express_arn(&definition.arn, name, &ids::uuid()),
+            _ => execution_arn(&definition.arn, name),
         };
-        let execution = execution_arn(&definition.arn, name)
-            .ok_or_else(|| ApiError::no_machine(start.machine))?;
+        let execution = execution.ok_or_else(|| ApiError::no_machine(start.machine))?;
         let span = tracing::Span::current();
         span.record("execution.arn", &*execution);
         span.record("state_machine.name", &*definition.entry.name);
@@ -85,6 +88,16 @@ impl App {
 pub fn other_answer() -> ApiError {
     let message = "another node answered something else: run the same version on all nodes";
     ApiError::new(ErrorCode::InternalFailure, message)
+}
+
+/// The input of an execution: `{}` when absent.
+///
+/// # Errors
+/// InvalidExecutionInput, ValidationException.
+pub fn input_of(start: &StartInput<'_>) -> Result<Payload, ApiError> {
+    start
+        .input
+        .map_or_else(|| Ok(Payload::empty_object()), execution_input)
 }
 
 fn execution_input(text: &str) -> Result<Payload, ApiError> {

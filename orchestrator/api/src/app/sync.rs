@@ -1,32 +1,31 @@
 //! StartSyncExecution: a start whose answer is the result.
 //!
-//! Owns: the name of such an execution, and how long it may take. As with AWS the machine must be EXPRESS, and each call
-//! is an execution of its own, whatever name is given.
+//! Owns: the ARN of such an execution. As with AWS the machine must be EXPRESS, and each call is an execution of its own,
+//! whatever name is given; it runs at most once. Must not: ask twice when an answer was lost.
 
 use super::App;
 use super::error::{ApiError, ErrorCode};
 use super::executions::ExecutionView;
 use super::names;
-use super::start::StartInput;
-use crate::{ids, limits};
-use baton_schemas::history::Failure;
-use std::time::Instant;
+use super::remote::{Answer, Request};
+use super::start::{EXPRESS, StartInput, input_of, other_answer};
+use crate::ids;
+use baton_schemas::arn::express_arn;
 
 /// How a synchronous execution ended.
 pub struct SyncExecution {
     /// The name that was given, or the one that was made.
     pub name: String,
-    /// The execution; its own name has an id behind the given one.
+    /// The execution; in its ARN an id stands behind the name.
     pub view: ExecutionView,
 }
 
 impl App {
-    /// Starts an execution and waits until it has closed. One that takes longer than
-    /// [`limits::SYNC_EXECUTION_MAX`] is stopped, and counts as timed out.
+    /// Starts an execution and waits until it has ended.
     ///
     /// # Errors
-    /// StateMachineTypeNotSupported; those of StartExecution; ServiceUnavailable when this node shuts down first: the
-    /// execution goes on.
+    /// StateMachineTypeNotSupported; those of StartExecution; ServiceUnavailable when its node or its partition was lost
+    /// meanwhile: it may have run in part, and is not run again.
     pub(crate) async fn start_sync(
         &self,
         start: StartInput<'_>,
@@ -40,43 +39,32 @@ impl App {
             None => id.clone(),
         };
         let target = self.target(start.machine, &name).await?;
-        if &*target.definition.entry.kind != "EXPRESS" {
-            return Err(ApiError::new(
-                ErrorCode::StateMachineTypeNotSupported,
-                "This operation is not supported by this type of state machine",
-            ));
+        let definition = &target.definition;
+        if &*definition.entry.kind != EXPRESS {
+            return Err(not_supported());
         }
-        let begun = Instant::now();
-        let started = self
-            .start_target(&target, &format!("{name}:{id}"), start)
-            .await?;
-        let mut view = None;
-        while view.is_none() && begun.elapsed() < limits::SYNC_EXECUTION_MAX {
-            view = self.closed(&started.execution).await?;
-        }
-        if let Some(view) = view {
-            return Ok(SyncExecution { name, view });
-        }
-        let failure = Failure {
-            error: Some("States.Timeout".into()),
-            cause: None,
+        let input = input_of(&start)?;
+        let execution = express_arn(&definition.arn, &name, &id)
+            .ok_or_else(|| ApiError::no_machine(start.machine))?;
+        tracing::Span::current().record("execution.arn", &*execution);
+        let request = Request::StartSync {
+            execution,
+            revision: definition.revision,
+            input,
+            traceparent: start.traceparent,
+            qualifier: target.qualifier.clone(),
         };
-        self.stop(&started.execution, failure).await?;
-        let mut view = self.describe(&started.execution).await?;
-        if &*view.status == "ABORTED" {
-            view.status = "TIMED_OUT".into();
+        match self.at_owner(&request).await? {
+            Answer::Execution(view) => Ok(SyncExecution { name, view: *view }),
+            _ => Err(other_answer()),
         }
-        Ok(SyncExecution { name, view })
     }
+}
 
-    /// The execution, if it closes within one round of waiting.
-    async fn closed(&self, execution: &str) -> Result<Option<ExecutionView>, ApiError> {
-        if self.is_draining() {
-            let message = "this node is shutting down; the execution goes on";
-            return Err(ApiError::new(ErrorCode::ServiceUnavailable, message));
-        }
-        let round = u64::try_from(limits::WAIT_ROUND.as_millis()).unwrap_or(u64::MAX);
-        let view = self.outcome(execution, round).await?;
-        Ok(view.stop_ms.is_some().then_some(view))
-    }
+/// The operation is for machines of the other type (AWS's words).
+pub fn not_supported() -> ApiError {
+    ApiError::new(
+        ErrorCode::StateMachineTypeNotSupported,
+        "This operation is not supported by this type of state machine",
+    )
 }

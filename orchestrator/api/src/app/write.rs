@@ -112,7 +112,7 @@ impl App {
         let (answer, answered) = oneshot::channel();
         let answer = Box::new(move |result| drop(answer.send(result)));
         self.parts.writer.put(entry, answer);
-        in_time("writing to the registry", answered).await
+        in_time("writing to the registry", answered, limits::CALL_TIMEOUT).await
     }
 }
 

@@ -6,8 +6,9 @@ use super::seconds;
 use crate::app::error::ApiError;
 use crate::app::executions::ExecutionView;
 use crate::app::history::HistoryQuery;
-use crate::app::list::{ListAnswer, ListRequest, Listed};
+use crate::app::list::{ListRequest, Listed};
 use crate::app::names::Qualifier;
+use crate::app::redrive::redrive_status;
 use crate::app::start::StartInput;
 use crate::app::{App, cursor, names};
 use crate::http::Caller;
@@ -63,14 +64,21 @@ pub async fn start_sync(
         "status": view.status,
         "startDate": seconds(view.start_ms),
         "stopDate": seconds(stop_ms),
-        // Nothing is billed: the smallest memory that AWS counts, and the time it took.
+        // Nothing is billed: the smallest memory that AWS counts, and the time it took in AWS's steps.
         "billingDetails": {
             "billedMemoryUsedInMB": 64,
-            "billedDurationInMilliseconds": stop_ms - view.start_ms,
+            "billedDurationInMilliseconds": billed_ms(stop_ms - view.start_ms),
         },
     });
-    with_payloads(&mut answer, view, only != Some("METADATA_ONLY"));
+    let with_data = only != Some("METADATA_ONLY");
+    with_payloads(&mut answer, view, with_data);
+    answer["outputDetails"] = json!({"included": with_data});
     Ok(answer)
+}
+
+/// AWS counts each begun 100 milliseconds, and one at least.
+fn billed_ms(took_ms: i64) -> i64 {
+    (took_ms.max(1) + 99) / 100 * 100
 }
 
 pub async fn stop(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
@@ -134,15 +142,12 @@ pub async fn list(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> 
         machine: Some(parts.machine.into()),
         qualifier,
         status: status.map(Into::into),
+        redriven: redriven.map(|filter| filter == "REDRIVEN"),
         limit: page_size(max),
         after: token.map(cursor::decode).transpose()?,
         ..ListRequest::default()
     };
-    let mut page = app.list_executions(request).await?;
-    if redriven == Some("REDRIVEN") {
-        // Nothing ever was.
-        page = ListAnswer::default();
-    }
+    let page = app.list_executions(request).await?;
     let executions: Vec<Value> = page.executions.iter().map(listed).collect();
     let mut answer = json!({"executions": executions});
     if let Some(next) = page.next {
@@ -158,8 +163,11 @@ fn listed(execution: &Listed) -> Value {
         "name": name_of(&execution.execution),
         "status": execution.status,
         "startDate": seconds(execution.start_ms),
-        "redriveCount": 0,
+        "redriveCount": execution.redrive_count,
     });
+    if let Some(redrive_ms) = execution.redrive_ms {
+        item["redriveDate"] = seconds(redrive_ms);
+    }
     if let Some(stop_ms) = execution.stop_ms {
         item["stopDate"] = seconds(stop_ms);
     }
@@ -178,10 +186,16 @@ fn described(view: &ExecutionView, with_data: bool) -> Value {
         "name": name_of(&view.execution),
         "status": view.status,
         "startDate": seconds(view.start_ms),
-        "redriveCount": 0,
-        "redriveStatus": "NOT_REDRIVABLE",
-        "redriveStatusReason": format!("Execution is {} and cannot be redriven", view.status),
+        "redriveCount": view.redrive_count,
     });
+    let (status, reason) = redrive_status(view);
+    answer["redriveStatus"] = status.into();
+    if let Some(reason) = reason {
+        answer["redriveStatusReason"] = reason.into();
+    }
+    if let Some(redrive_ms) = view.redrive_ms {
+        answer["redriveDate"] = seconds(redrive_ms);
+    }
     if let Some(stop_ms) = view.stop_ms {
         answer["stopDate"] = seconds(stop_ms);
     }

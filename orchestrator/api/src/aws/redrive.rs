@@ -1,6 +1,7 @@
-//! Redrive and Map Runs in AWS's shapes: neither is there yet, and AWS's own errors say so.
+//! Redrive and Map Runs in AWS's shapes. There are no Map Runs yet, and AWS's own errors say so.
 
 use super::params::Params;
+use super::seconds;
 use crate::app::App;
 use crate::app::error::{ApiError, ErrorCode};
 use crate::limits;
@@ -8,13 +9,10 @@ use serde_json::{Value, json};
 
 pub async fn redrive(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.required("executionArn", 1, limits::ARN_LENGTH_MAX)?;
-    params.text("clientToken", 1, 64)?;
+    let token = params.text("clientToken", 1, 64)?;
     params.finish()?;
-    let view = app.describe(arn).await?;
-    Err(ApiError::new(
-        ErrorCode::ExecutionNotRedrivable,
-        format!("Execution is {} and cannot be redriven", view.status),
-    ))
+    let redrive_ms = app.redrive(arn, token).await?;
+    Ok(json!({"redriveDate": seconds(redrive_ms)}))
 }
 
 pub fn describe_map_run(mut params: Params<'_>) -> Result<Value, ApiError> {

@@ -3,12 +3,15 @@
 use super::body;
 use super::machines::arn_of;
 use super::query::{Query, bad};
-use super::shapes::{Described, ExecutionList, History, Listed, Problem, Started, Stopped};
+use super::shapes::{
+    Described, ExecutionList, History, Listed, Paused, Problem, Redriven, Started, Stopped,
+};
 use super::{Segment, answer, segment};
 use crate::app::error::ApiError;
 use crate::app::executions::ExecutionView;
 use crate::app::history::HistoryQuery;
 use crate::app::list::{self, ListRequest, status_of};
+use crate::app::redrive::redrive_status;
 use crate::app::start::StartInput;
 use crate::app::{App, cursor, names};
 use crate::http::Caller;
@@ -66,6 +69,54 @@ pub async fn start(
 )]
 pub async fn stop(State(app): State<Arc<App>>, path: Segment, request: Request) -> Response {
     answer("StopExecution", stopping(&app, path, request).await)
+}
+
+#[utoipa::path(
+    post, path = "/v1/executions/{execution}/redrive", tag = "executions",
+    summary = "Lets an execution that did not succeed go on where it was",
+    params(
+        ("execution" = String, Path, description = "ARN of the execution, or MACHINE:NAME"),
+    ),
+    responses(
+        (status = 200, description = "It runs again", body = Redriven),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn redrive(State(app): State<Arc<App>>, path: Segment, headers: HeaderMap) -> Response {
+    answer("RedriveExecution", redriving(&app, path, &headers).await)
+}
+
+#[utoipa::path(
+    post, path = "/v1/executions/{execution}/pause", tag = "executions",
+    summary = "Pauses an execution: nothing is scheduled and no timer fires",
+    params(
+        ("execution" = String, Path, description = "ARN of the execution, or MACHINE:NAME"),
+    ),
+    responses(
+        (status = 200, description = "It is paused", body = Paused),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn pause(State(app): State<Arc<App>>, path: Segment) -> Response {
+    answer("PauseExecution", pausing(&app, path, true).await)
+}
+
+#[utoipa::path(
+    post, path = "/v1/executions/{execution}/resume", tag = "executions",
+    summary = "Lets a paused execution go on",
+    params(
+        ("execution" = String, Path, description = "ARN of the execution, or MACHINE:NAME"),
+    ),
+    responses(
+        (status = 200, description = "It goes on", body = Paused),
+        (status = "4XX", description = "What is wrong with the request", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What is wrong here", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn resume(State(app): State<Arc<App>>, path: Segment) -> Response {
+    answer("ResumeExecution", pausing(&app, path, false).await)
 }
 
 #[utoipa::path(
@@ -180,6 +231,24 @@ async fn stopping(app: &App, path: Segment, request: Request) -> Result<Response
     Ok(Json(Stopped { stop_date }).into_response())
 }
 
+async fn redriving(app: &App, path: Segment, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let execution = execution_of(app, &segment(path)?);
+    let token = idempotency_key(headers)?;
+    let redrive_ms = app.redrive(&execution, token).await?;
+    let redrive_date = rfc3339(redrive_ms);
+    Ok(Json(Redriven { redrive_date }).into_response())
+}
+
+async fn pausing(app: &App, path: Segment, paused: bool) -> Result<Response, ApiError> {
+    let execution = execution_of(app, &segment(path)?);
+    let paused_ms = app.pause(&execution, paused).await?;
+    Ok(Json(Paused {
+        paused,
+        paused_date: paused_ms.map(rfc3339),
+    })
+    .into_response())
+}
+
 async fn description(app: &App, path: Segment, uri: &Uri) -> Result<Response, ApiError> {
     let execution = execution_of(app, &segment(path)?);
     let wait = wait_of(&Query::of(uri, &["wait"])?)?;
@@ -260,6 +329,7 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
             qualifier: None,
             machine: machine.map(|machine| arn_of(app, machine)),
             status: status.map(Into::into),
+            redriven: None,
             from_ms: query.time("from")?,
             before_ms: query.time("before")?,
             name_prefix: query.text("name_prefix").map(Into::into),
@@ -284,11 +354,14 @@ fn listed(execution: &list::Listed) -> Listed {
         status: execution.status.to_string(),
         start_date: rfc3339(execution.start_ms),
         stop_date: execution.stop_ms.map(rfc3339),
+        redrive_count: execution.redrive_ms.map(|_| execution.redrive_count),
+        redrive_date: execution.redrive_ms.map(rfc3339),
     }
 }
 
 impl<'a> Described<'a> {
     fn of(view: &'a ExecutionView) -> Self {
+        let (redrive_status, redrive_status_reason) = redrive_status(view);
         Self {
             execution_arn: &view.execution,
             state_machine_arn: &view.machine,
@@ -302,6 +375,12 @@ impl<'a> Described<'a> {
             error: view.failure.error.as_deref(),
             cause: view.failure.cause.as_deref(),
             traceparent: view.traceparent.as_deref(),
+            redrive_count: view.redrive_count,
+            redrive_date: view.redrive_ms.map(rfc3339),
+            redrive_status,
+            redrive_status_reason,
+            paused: view.paused_ms.is_some(),
+            paused_date: view.paused_ms.map(rfc3339),
         }
     }
 }

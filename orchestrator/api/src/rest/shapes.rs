@@ -133,6 +133,31 @@ pub struct Listed {
     /// When it closed (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_date: Option<String>,
+    /// How often it was redriven, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_count: Option<u32>,
+    /// When it was redriven last (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_date: Option<String>,
+}
+
+/// That an execution was redriven.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Redriven {
+    /// When (RFC 3339).
+    pub redrive_date: String,
+}
+
+/// Whether an execution is paused.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Paused {
+    /// Whether it is.
+    pub paused: bool,
+    /// Since when (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_date: Option<String>,
 }
 
 /// A page of executions, newest start first.
@@ -184,6 +209,21 @@ pub struct Described<'a> {
     /// Trace context (W3C).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<&'a str>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was redriven last (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_date: Option<String>,
+    /// `REDRIVABLE` or `NOT_REDRIVABLE`.
+    pub redrive_status: &'static str,
+    /// Why it can't be redriven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_status_reason: Option<&'static str>,
+    /// Whether it is paused.
+    pub paused: bool,
+    /// Since when it is paused (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_date: Option<String>,
 }
 
 /// A page of a history.

@@ -7,6 +7,7 @@ mod aws;
 mod document;
 mod errors;
 mod nodes;
+mod redrive;
 mod rest;
 mod versions;
 mod watching;

@@ -1,9 +1,9 @@
 //! A node whose owners, views, registry and cluster are fakes, served on a loopback port.
 
 use baton_api::{AccessKeys, App, Cluster, Parts, Queues, Settings, TakeAnswer, Taken, Watches};
-use baton_engine::call::{Call, CallError, Reply};
+use baton_engine::call::{Call, CallError, Finished, Reply};
 use baton_engine::registry::{Folded, Registry, RegistryError, RegistryWriter};
-use baton_engine::views::{ListPage, ListQuery, Summary};
+use baton_engine::views::{ListPage, ListQuery, Redrives, Summary};
 use baton_engine::{Calls, Views};
 use baton_machine::Status;
 use baton_schemas::Payload;
@@ -243,6 +243,19 @@ impl World {
                     Call::Stop { .. } => Reply::Stopped {
                         stop_ms: STARTED_MS + 1_000,
                     },
+                    Call::StartSync(start) => Reply::Finished(Box::new(Finished {
+                        status: Status::Succeeded,
+                        output: Some(start.input.clone()),
+                        failure: Default::default(),
+                        start_ms: STARTED_MS,
+                        stop_ms: STARTED_MS + 120,
+                    })),
+                    Call::Redrive { .. } => Reply::Redriven {
+                        redrive_ms: STARTED_MS + 2_000,
+                    },
+                    Call::Pause { paused, .. } => Reply::Paused {
+                        paused_ms: paused.then_some(STARTED_MS + 500),
+                    },
                     Call::Complete { .. } => Reply::Completed,
                 })
             })),
@@ -344,6 +357,7 @@ impl World {
             status: Status::Succeeded,
             start_ms,
             stop_ms: Some(start_ms + 500),
+            redrives: Redrives::default(),
         };
         let mut executions = self.views.executions.lock().unwrap();
         executions.insert(execution.into(), (summary, records));
@@ -361,6 +375,7 @@ impl World {
             status: Status::Running,
             start_ms,
             stop_ms: None,
+            redrives: Redrives::default(),
         };
         let mut executions = self.views.executions.lock().unwrap();
         executions.insert(execution.into(), (summary, records));
@@ -419,6 +434,7 @@ fn records(execution: &str, machine: &Arc<str>, start_ms: i64) -> Vec<Bytes> {
         traceparent: None,
         reply_to: None,
         qualifier: None,
+        express: None,
     };
     let (state, name): (_, Arc<str>) = (StateType::Pass, "Only".into());
     let kinds = [

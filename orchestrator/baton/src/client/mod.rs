@@ -1,4 +1,5 @@
-//! The commands that ask a running node: start, watch, history, list, describe, stop; and send, which asks Kafka.
+//! The commands that ask a running node: start, watch, history, list, describe, stop, redrive, pause, resume; and send,
+//! which asks Kafka.
 //!
 //! Owns: calls of the REST API and how answers are printed. Must not: know more of Baton than docs/http.md says.
 
@@ -17,7 +18,7 @@ pub use rest::{Rest, encoded};
 pub use send::send;
 pub use stop::{StopArguments, stop};
 
-use crate::cli::{Asking, ListArguments, StartArguments, WatchArguments};
+use crate::cli::{Asking, ExecutionArguments, ListArguments, StartArguments, WatchArguments};
 use crate::config::Error;
 use crate::lines;
 use crate::output::Column;
@@ -113,6 +114,23 @@ const COLUMNS: [Column; 4] = [
     ("STOPPED", "stopDate"),
     ("EXECUTION", "executionArn"),
 ];
+/// `baton redrive`, `baton pause` and `baton resume`: `what` names the route.
+///
+/// # Errors
+/// What the node says.
+pub fn intervene(arguments: ExecutionArguments, what: &str) -> Result<ExitCode, Error> {
+    run(async {
+        let rest = Rest::new(&arguments.asking)?;
+        let path = format!("/v1/executions/{}/{what}", encoded(&arguments.execution));
+        let answer = rest.post(&path, &json!({})).await?;
+        let at = answer["redriveDate"]
+            .as_str()
+            .or(answer["pausedDate"].as_str());
+        let at = at.map(|at| format!("  {at}")).unwrap_or_default();
+        println!("{what}  {}{at}", arguments.execution);
+        Ok(ExitCode::SUCCESS)
+    })
+}
 
 /// `baton list`.
 ///

@@ -60,6 +60,9 @@ impl ViewWriter for Listener {
             .filter_map(|applied| match &applied.change {
                 Change::Step {
                     execution, json, ..
+                }
+                | Change::Reopened {
+                    execution, json, ..
                 } => Some((execution.clone(), json.clone())),
                 _ => None,
             })

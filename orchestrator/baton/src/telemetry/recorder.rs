@@ -171,6 +171,12 @@ fn item(applied: &Applied) -> Option<Item> {
             json,
             closed,
             ..
+        }
+        | Change::Reopened {
+            execution,
+            json,
+            closed,
+            ..
         } => Some(Item::Step(Step {
             partition,
             offset,

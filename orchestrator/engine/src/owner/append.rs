@@ -7,7 +7,7 @@
 use super::Owner;
 use super::memory::{InFlight, Then, Verify};
 use super::outbox::Effects;
-use crate::ports::{Action, Appended, ReadFrom};
+use crate::ports::{Action, Appended, Outbound, ReadFrom};
 use crate::views::{Applied, Change};
 use baton_schemas::history::HistoryRecord;
 use bytes::Bytes;
@@ -59,6 +59,7 @@ impl Owner {
             applied,
             replies: Vec::new(),
             then,
+            logs: Vec::new(),
         };
         if self.without(3) {
             // The simulation's proof: acting before the record is effective.
@@ -69,10 +70,21 @@ impl Owner {
         out.push(Action::Append { id, key, json });
     }
 
+    /// Append id of the record appended last.
+    pub(super) fn last_append_id(&self) -> u64 {
+        self.memory.in_flight.back().map_or(0, |last| last.id)
+    }
+
     /// Appends a record that changes no execution.
-    pub(super) fn append_bare(&mut self, record: HistoryRecord, then: Then, out: &mut Vec<Action>) {
+    pub(super) fn append_bare(
+        &mut self,
+        record: HistoryRecord,
+        change: Change,
+        then: Then,
+        out: &mut Vec<Action>,
+    ) {
         let json = Bytes::from(record.to_json());
-        self.append(Arc::from(""), json, Change::None, Effects::new(), then, out);
+        self.append(Arc::from(""), json, change, Effects::new(), then, out);
     }
 
     pub(super) fn on_appended(
@@ -241,13 +253,16 @@ impl Owner {
         self.memory.next_offset = offset + 1;
         self.memory.since_base += 1;
         let InFlight {
+            id,
             effects,
             mut applied,
             replies,
             then,
+            logs,
             ..
         } = record;
-        if !matches!(applied.change, Change::None) || !effects.is_empty() {
+        let is_bare = matches!(applied.change, Change::None | Change::Marked(_));
+        if !is_bare || !effects.is_empty() {
             self.memory.since_mark += 1;
             self.memory.mark_due = true;
         }
@@ -256,8 +271,18 @@ impl Owner {
         if then == Then::Rebase {
             self.rebased(&mut applied, out);
         }
-        out.push(Action::Apply(applied));
+        if then != Then::Precede {
+            out.push(Action::Apply(applied));
+        }
         self.send_effects(offset, effects, out);
+        for log in logs {
+            let id = self.fresh_id();
+            let outbound = Outbound::Log(Box::new(log));
+            out.push(Action::Send { id, outbound });
+        }
+        if then == Then::Run {
+            self.express_accepted(id, offset, out);
+        }
         out.extend(
             replies
                 .into_iter()

@@ -5,6 +5,7 @@
 
 use super::Owner;
 use super::decide::NewExecution;
+use super::express::{is_express, is_express_task};
 use super::inputs::stimulus_of;
 use super::memory::Held;
 use super::state::start_hash;
@@ -37,8 +38,15 @@ impl Owner {
         } else {
             match call {
                 Call::Start(start) => self.on_start_call(id, *start, out),
+                Call::StartSync(start) => self.on_start_sync_call(id, *start, out),
                 Call::Stop { execution, failure } => {
                     self.on_stop_call(id, &execution, failure, out)
+                }
+                Call::Redrive { execution, token } => {
+                    self.on_redrive_call(id, &execution, token, out)
+                }
+                Call::Pause { execution, paused } => {
+                    self.on_pause_call(id, &execution, paused, out)
                 }
                 Call::Complete { token, outcome } => {
                     self.on_complete_call(id, &token, outcome, out)
@@ -54,6 +62,7 @@ impl Owner {
                 Held::Call(id, call) => self.on_call(id, call, out),
                 Held::Refused(id, reason) => self.on_sent(id, Err(reason), out),
                 Held::RegistryRead => self.settle_parked(out),
+                Held::Recalled(execution, steps) => self.on_recalled(&execution, steps, out),
             }
         }
     }
@@ -61,6 +70,11 @@ impl Owner {
     fn on_start_call(&mut self, id: CallId, call: StartCall, out: &mut Vec<Action>) {
         if let Err(e) = self.check_partition(&call.execution) {
             self.reply(id, Err(e), out);
+            return;
+        }
+        if is_express(&call.definition) {
+            let reply = self.start_express(call, None, http(id), out);
+            self.reply(id, reply, out);
             return;
         }
         let hash = start_hash(&call.definition.arn, &call.input);
@@ -136,6 +150,38 @@ impl Owner {
         }
     }
 
+    fn on_pause_call(
+        &mut self,
+        id: CallId,
+        execution: &Arc<str>,
+        paused: bool,
+        out: &mut Vec<Action>,
+    ) {
+        if let Err(e) = self.check_partition(execution) {
+            self.reply(id, Err(e), out);
+            return;
+        }
+        let Some(slot) = self.memory.state.executions.get(execution) else {
+            let error = match self.memory.state.names.get(execution) {
+                Some(_) => CallError::ExecutionClosed(execution.clone()),
+                None => CallError::ExecutionDoesNotExist(execution.clone()),
+            };
+            self.reply(id, Err(error), out);
+            return;
+        };
+        let since_ms = slot.execution.paused_ms().unwrap_or(self.now_ms);
+        let reply = Reply::Paused {
+            paused_ms: paused.then_some(since_ms),
+        };
+        self.step(
+            execution,
+            pause_or_resume(paused),
+            http(id),
+            Some((id, reply)),
+            out,
+        );
+    }
+
     fn on_complete_call(
         &mut self,
         id: CallId,
@@ -153,6 +199,16 @@ impl Owner {
         };
         if let Err(e) = self.check_partition(&execution) {
             self.reply(id, Err(e), out);
+            return;
+        }
+        if is_express_task(task) {
+            let taken = self.express_completion(&execution, task, outcome, out);
+            let reply = if taken {
+                Ok(Reply::Completed)
+            } else {
+                Err(CallError::TaskTimedOut)
+            };
+            self.reply(id, reply, out);
             return;
         }
         let open = self
@@ -174,7 +230,7 @@ impl Owner {
         }
     }
 
-    fn check_partition(&self, execution: &str) -> Result<(), CallError> {
+    pub(super) fn check_partition(&self, execution: &str) -> Result<(), CallError> {
         let partition = partition_of(execution.as_bytes(), self.settings.partitions);
         if partition == self.settings.partition {
             Ok(())
@@ -184,6 +240,15 @@ impl Owner {
     }
 }
 
-fn http(id: CallId) -> Cause {
+pub fn http(id: CallId) -> Cause {
     Cause::Http(id.to_string().into())
+}
+
+/// What a pause or a resumption is to the machine.
+pub fn pause_or_resume(paused: bool) -> Stimulus {
+    if paused {
+        Stimulus::Pause
+    } else {
+        Stimulus::Resume
+    }
 }

@@ -376,6 +376,7 @@ impl Owner {
             self.phase = Phase::Active;
             self.memory.marked_ms = self.now_ms;
             self.send_pending(out);
+            self.run_express_again(out);
             self.on_tick(out);
         }
     }
@@ -454,11 +455,19 @@ impl Owner {
         });
         let held = memory.held.into_iter().filter_map(|held| match held {
             Held::Call(id, _) => Some((id, not_owner.clone())),
-            Held::Refused(..) | Held::RegistryRead => None,
+            Held::Refused(..) | Held::RegistryRead | Held::Recalled(..) => None,
         });
+        let recalls = memory.recalls.into_values().flatten();
+        let recalls = recalls.map(|redriving| (redriving.call, not_owner.clone()));
         let denials = memory.denials.into_iter();
         let denied = denials.map(|(id, _)| (id, not_owner.clone()));
-        let replies = unanswered.chain(held).chain(denied);
+        let cut_off = memory.express.callers();
+        let cut_off = cut_off.map(|id| (id, CallError::CutOff));
+        let replies = unanswered
+            .chain(held)
+            .chain(denied)
+            .chain(recalls)
+            .chain(cut_off);
         out.extend(replies.map(|(id, error)| Action::Reply {
             id,
             reply: Err(error),

@@ -5,10 +5,11 @@
 
 use super::Owner;
 use super::fold::{close_if_done, keeps, pending_effect};
+use super::logs::logs_of;
 use super::memory::Then;
 use super::outbox::Effects;
 use super::records::Records;
-use super::state::{Slot, start_hash, started_by, to_bytes};
+use super::state::{Slot, logging_of, start_hash, started_by, to_bytes};
 use crate::call::{CallError, CallId, Reply};
 use crate::definitions::Definition;
 use crate::limits::{COOLING_MAX, PACKED_PER_RECORD_MAX};
@@ -16,7 +17,7 @@ use crate::ports::Action;
 use crate::views::{Change, Opened};
 use baton_machine::{Effect, Execution, Start, Stimulus};
 use baton_schemas::Payload;
-use baton_schemas::history::{Cause, Event, Failure, HistoryRecord, Restated, Transition};
+use baton_schemas::history::{Cause, Event, Failure, HistoryRecord, Step, Transition};
 use baton_schemas::request::ReplyTo;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ impl Owner {
             now_ms,
             self.settings.machine,
         );
+        let logging = logging_of(new.definition);
+        let logs = logs_of(&step.events, &arn, now_ms, logging, 0);
         let json = self.transition_json(&arn, new.cause, step.events)?;
         let (machine, revision) = (new.definition.arn.clone(), new.definition.revision);
         let opened = Opened {
@@ -70,10 +73,12 @@ impl Owner {
             due_ms: None,
             restated: self.memory.epoch,
             ignored: 0,
+            logging,
         };
         let executions = &mut self.memory.state.executions;
         executions.insert(arn.clone(), Box::new(slot));
         self.advance(&arn, json, Some(opened), step.effects, true, out);
+        self.log_when_effective(logs);
         Ok(())
     }
 
@@ -107,8 +112,13 @@ impl Owner {
             return false;
         }
         let is_kept = keeps(slot, &step.events);
+        let redrives = slot.execution.redrive_count();
+        let logs = logs_of(&step.events, arn, now_ms, slot.logging, redrives);
         match self.transition_json(arn, cause.clone(), step.events) {
-            Ok(json) => self.advance(arn, json, None, step.effects, is_kept, out),
+            Ok(json) => {
+                self.advance(arn, json, None, step.effects, is_kept, out);
+                self.log_when_effective(logs);
+            }
             Err(too_large) => self.fail_instead(arn, cause, &too_large, out),
         }
         if !self.is_serving() {
@@ -172,15 +182,28 @@ impl Owner {
     }
 
     /// The record of a step, within the bound (R9). Takes a sequence number only if it fits.
-    fn transition_json(
+    pub(super) fn transition_json(
         &mut self,
+        arn: &Arc<str>,
+        cause: Cause,
+        events: Vec<Event>,
+    ) -> Result<Bytes, CallError> {
+        let json = self.transition_json_behind(0, arn, cause, events)?;
+        self.next_seq();
+        Ok(json)
+    }
+
+    /// The same of a step behind `ahead` other records; takes no sequence number.
+    pub(super) fn transition_json_behind(
+        &self,
+        ahead: u64,
         arn: &Arc<str>,
         cause: Cause,
         events: Vec<Event>,
     ) -> Result<Bytes, CallError> {
         let record = HistoryRecord::Transition(Transition {
             epoch: self.memory.epoch,
-            seq: self.memory.seq + 1,
+            seq: self.memory.seq + ahead + 1,
             cause,
             now: self.now_ms,
             execution: arn.clone(),
@@ -198,8 +221,18 @@ impl Owner {
                 limit,
             });
         }
-        self.next_seq();
         Ok(json)
+    }
+
+    /// The effects of an execution's step in the form they are sent.
+    pub(super) fn effects_of(
+        &self,
+        arn: &Arc<str>,
+        execution: &Execution,
+        effects: Vec<Effect>,
+    ) -> Effects {
+        let sent = |effect| pending_effect(arn, execution, effect, &self.settings);
+        effects.into_iter().filter_map(sent).collect()
     }
 
     /// A step's record would be too large: the step is forgotten and the execution fails instead, in a small record.
@@ -272,35 +305,19 @@ fn replay(
     limits: baton_machine::Limits,
 ) -> Execution {
     let mut execution = Execution::empty(like.program().clone(), arn.clone(), limits);
-    for (now_ms, events) in steps_of(records) {
-        for event in &events {
-            execution.apply(event, now_ms, &mut Vec::new());
+    for step in steps_of(records) {
+        for event in &step.events {
+            execution.apply(event, step.now, &mut Vec::new());
         }
     }
     execution
 }
 
-/// `(now, events)` of each step in an execution's records.
+/// The steps in an execution's records.
 ///
 /// # Panics
 /// If the records are not those that an owner wrote or folded, which would be a bug.
-pub fn steps_of(records: &[Bytes]) -> Vec<(i64, Vec<Event>)> {
-    let mut steps = Vec::with_capacity(records.len());
-    for json in records {
-        match HistoryRecord::from_json(json)
-            .expect("records in memory were written or folded by this build")
-        {
-            HistoryRecord::Transition(t) => steps.push((t.now, t.events)),
-            HistoryRecord::Restatement {
-                state: Restated::Execution { transitions, .. },
-                ..
-            } => {
-                steps.extend(transitions.into_iter().map(|step| (step.now, step.events)));
-            }
-            HistoryRecord::Claim { .. }
-            | HistoryRecord::Mark { .. }
-            | HistoryRecord::Restatement { .. } => {}
-        }
-    }
-    steps
+pub fn steps_of(records: &[Bytes]) -> Vec<Step> {
+    crate::recall::steps_of(records)
+        .expect("records in memory were written or folded by this build")
 }

@@ -7,7 +7,7 @@
 use super::outbound::outbound_of;
 use super::outbox::{Effects, PendingEffect};
 use super::records::Records;
-use super::state::{Name, Names, Slot, State, start_hash};
+use super::state::{ExpressStart, Name, Names, Slot, State, logging_of, start_hash};
 use super::texts::Texts;
 use crate::definitions::Definitions;
 use crate::limits::{COOLING_MAX, IGNORED_KEPT_MAX, PACKED_PER_RECORD_MAX};
@@ -17,7 +17,8 @@ use baton_machine::{Effect, Execution};
 use baton_schemas::Record;
 use baton_schemas::arn::arn_hash;
 use baton_schemas::history::{
-    Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Step, Transition,
+    Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Restated, Step,
+    Transition,
 };
 use baton_schemas::request::{ExecutionClosed, ReplyTo};
 use bytes::Bytes;
@@ -41,6 +42,20 @@ pub struct Fold {
     /// An execution whose restatement has begun: ARN, its claim, steps so far.
     pub(super) gathering: Option<(Arc<str>, i64, Vec<Step>)>,
     pub(super) texts: Texts,
+    /// A closed execution that the next record may redrive.
+    pub(super) recalled: Option<Recalled>,
+    /// The executions of a checkpoint are being read.
+    pub(super) of_checkpoint: bool,
+    /// Starts of Express executions up to the checkpoint's mark that still ran.
+    still_run: Vec<i64>,
+}
+
+/// A closed execution whose history was said again, or was just read.
+pub struct Recalled {
+    pub(super) arn: Arc<str>,
+    pub(super) slot: Slot,
+    /// Its history as one record.
+    pub(super) past: Bytes,
 }
 
 impl Default for Fold {
@@ -57,6 +72,9 @@ impl Default for Fold {
             bases: VecDeque::new(),
             gathering: None,
             texts: Texts::default(),
+            recalled: None,
+            of_checkpoint: false,
+            still_run: Vec::new(),
         }
     }
 }
@@ -103,12 +121,16 @@ impl Fold {
             definitions,
             pending,
         } = context;
+        // Express executions run on that started long before the mark.
+        let next =
+            (checkpoint.mark + 1).min(checkpoint.express.first().copied().unwrap_or(i64::MAX));
         let mut fold = Self {
             epoch: Some(checkpoint.epoch),
             seq: checkpoint.seq,
-            contiguous_from: Some(checkpoint.mark + 1),
+            contiguous_from: Some(next),
             effects_only_through: checkpoint.offset,
-            next: checkpoint.mark + 1,
+            next,
+            of_checkpoint: true,
             ..Self::default()
         };
         for (_, records) in &checkpoint.open {
@@ -131,11 +153,14 @@ impl Fold {
         }
         fold.state.positions = checkpoint.positions;
         fold.state.mark = checkpoint.mark;
+        fold.still_run = checkpoint.express;
         fold.state.base = checkpoint.base;
         fold.state.now_ms = checkpoint.now_ms;
         fold.since_base = checkpoint.since_base;
         fold.bases = checkpoint.bases.into();
         fold.gathering = None;
+        fold.recalled = None;
+        fold.of_checkpoint = false;
         fold.state.names = Names::default();
         fold.state.names.extend(&checkpoint.closed);
         *pending = pending.split_off(&(checkpoint.mark + 1));
@@ -188,10 +213,15 @@ impl Fold {
         let partition = context.settings.partition;
         if offset <= self.effects_only_through {
             if let HistoryRecord::Transition(t) = record {
+                self.express_start(offset, &t);
                 let effects = self.strays(t);
-                if !effects.is_empty() {
+                if !effects.is_empty() && offset > self.state.mark {
                     context.pending.insert(offset, effects);
                 }
+            }
+            if offset == self.effects_only_through {
+                let still_run = std::mem::take(&mut self.still_run);
+                self.drop_done(self.state.mark, &still_run);
             }
             return Ok(None);
         }
@@ -200,6 +230,7 @@ impl Fold {
                 self.epoch = Some(offset);
                 self.seq = 0;
                 self.gathering = None;
+                self.recalled = None;
                 self.state.now_ms = self.state.now_ms.max(now);
                 Change::None
             }
@@ -215,18 +246,27 @@ impl Fold {
                 upto,
                 base,
                 positions,
+                express,
             } => {
                 if !self.accepts(epoch, seq, context.settings) {
                     return Ok(None);
                 }
                 self.marked(upto, base, &positions, context.pending);
-                Change::None
+                self.drop_done(upto, &express);
+                Change::Marked(express)
             }
             HistoryRecord::Restatement { epoch, seq, state } => {
                 if !self.accepts(epoch, seq, context.settings) {
                     return Ok(None);
                 }
-                self.restated(offset, epoch, state, context)?
+                let precedes = matches!(state, Restated::Recalled { .. });
+                let change = self.restated(offset, epoch, state, context)?;
+                if precedes {
+                    // It counts only with the record that follows: views must not stand in between.
+                    self.since_base += 1;
+                    return Ok(None);
+                }
+                change
             }
         };
         self.since_base += 1;
@@ -299,6 +339,9 @@ impl Fold {
             self.state.positions.advance(topic, at + 1);
         }
         self.note_base(t.base);
+        if self.express_start(offset, &t) {
+            return Ok(Change::None);
+        }
         let (arn, now_ms) = (t.execution.clone(), t.now);
         let mut events = std::mem::take(&mut t.events);
         self.texts.share(&mut events);
@@ -314,6 +357,35 @@ impl Fold {
         Ok(change)
     }
 
+    /// Notes the start of an Express execution; whether `t` is one.
+    fn express_start(&mut self, offset: i64, t: &Transition) -> bool {
+        let Some(Event {
+            kind: EventKind::ExecutionStarted(started),
+            data: Some(input),
+            ..
+        }) = t.events.first()
+        else {
+            return false;
+        };
+        if started.express.is_none() {
+            return false;
+        }
+        let start = ExpressStart {
+            execution: t.execution.clone(),
+            started: started.clone(),
+            input: input.clone(),
+        };
+        self.state.express.insert(offset, start);
+        true
+    }
+
+    /// Forgets Express executions up to a mark, but for those that it says still run.
+    fn drop_done(&mut self, upto: i64, still_run: &[i64]) {
+        self.state
+            .express
+            .retain(|at, _| *at > upto || still_run.binary_search(at).is_ok());
+    }
+
     fn events(
         &mut self,
         arn: Arc<str>,
@@ -324,6 +396,10 @@ impl Fold {
         pending: &mut Effects,
     ) -> Result<Change, FoldError> {
         let mut opened = None;
+        let recalled = self.recalled.take();
+        if let Some(EventKind::ExecutionRedriven(_)) = events.first().map(|e| &e.kind) {
+            return self.redriven(arn, recalled, events, now_ms, json, context, pending);
+        }
         if let Some(EventKind::ExecutionStarted(started)) = events.first().map(|e| &e.kind) {
             let input = events[0]
                 .data
@@ -361,7 +437,7 @@ impl Fold {
             return Ok(Change::None);
         }
         let start_ms = slot.start_ms;
-        let closed = close_if_done(&mut self.state, &arn, now_ms);
+        let closed = self.close_if_done(&arn, now_ms);
         if closed.is_none() {
             self.state.keep(&arn, json.clone());
         }
@@ -372,6 +448,22 @@ impl Fold {
             opened,
             closed,
         })
+    }
+
+    /// Takes a closed execution out of the open ones. While a checkpoint's executions are read, it stays at hand: the
+    /// store keeps a redrive right behind what it redrives.
+    pub(super) fn close_if_done(&mut self, arn: &Arc<str>, now_ms: i64) -> Option<ClosedAs> {
+        if self.of_checkpoint
+            && let Some(slot) = self.state.executions.get(arn)
+            && slot.execution.status() != baton_machine::Status::Running
+        {
+            self.recalled = Some(Recalled {
+                arn: arn.clone(),
+                slot: (**slot).clone(),
+                past: Bytes::new(),
+            });
+        }
+        close_if_done(&mut self.state, arn, now_ms)
     }
 
     pub(super) fn new_slot(
@@ -403,6 +495,7 @@ impl Fold {
             due_ms: None,
             restated,
             ignored: 0,
+            logging: logging_of(&definition),
         })
     }
 

@@ -5,8 +5,10 @@
 
 use super::Owner;
 use super::decide::NewExecution;
+use super::express::{is_express, is_express_task};
 use super::memory::Held;
 use super::state::{Name, start_hash};
+use crate::call::StartCall;
 use crate::ports::{Action, InputRecord};
 use baton_machine::Stimulus;
 use baton_schemas::history::{Cause, InputTopic};
@@ -79,6 +81,11 @@ impl Owner {
             self.pass_on_completion(partition, cause, completion, out);
             return;
         }
+        if is_express_task(task) {
+            // One that is not taken is of a run that is over: nobody needs to hear of it.
+            self.express_completion(&arn, task, completion.outcome, out);
+            return;
+        }
         if !self.memory.state.executions.contains_key(&arn) {
             // A last sign of life often crosses the end; nobody needs to hear of it.
             if completion.outcome.ends() {
@@ -126,6 +133,19 @@ impl Owner {
             self.reject(cause, None, &reason, out);
             return;
         };
+        if is_express(&definition) {
+            let call = StartCall {
+                execution: start.execution,
+                definition,
+                input: start.input,
+                traceparent: start.traceparent,
+                qualifier: None,
+            };
+            if let Err(e) = self.start_express(call, start.reply_to, cause.clone(), out) {
+                self.reject(cause, None, &e.to_string(), out);
+            }
+            return;
+        }
         let new = NewExecution {
             execution: start.execution,
             definition: &definition,

@@ -4,11 +4,13 @@
 //! dropped as a whole and begun anew by a claim; nothing in it survives.
 
 use crate::call::{Call, CallError, CallId, Reply};
+use crate::owner::express::Express;
 use crate::owner::outbox::{Effects, Outbox};
 use crate::owner::restate::Restating;
 use crate::owner::state::State;
 use crate::views::Applied;
-use baton_schemas::history::Positions;
+use baton_schemas::ExecutionLog;
+use baton_schemas::history::{Positions, Step};
 use baton_schemas::request::StartRequest;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -62,6 +64,10 @@ pub struct Memory {
     pub bases: VecDeque<(i64, i64)>,
     /// A start whose machine is not known yet: the registry is being read to its end.
     pub parked: Option<(i64, StartRequest)>,
+    /// Redrives that wait for the histories of their executions, by ARN.
+    pub recalls: BTreeMap<Arc<str>, Vec<Redriving>>,
+    /// Express executions, which nothing but memory knows.
+    pub express: Express,
     /// Effective records since the last mark was appended.
     pub since_mark: u64,
     /// Whether anything that a mark would say has changed since.
@@ -82,6 +88,16 @@ pub enum Held {
     Refused(u64, String),
     /// The registry was read.
     RegistryRead,
+    /// The history of a closed execution was found, or not.
+    Recalled(Arc<str>, Option<Vec<Step>>),
+}
+
+/// A call that redrives an execution and waits for its history.
+pub struct Redriving {
+    /// To answer by.
+    pub call: CallId,
+    /// `clientToken`.
+    pub token: Option<Arc<str>>,
 }
 
 /// A record appended and not yet effective.
@@ -98,6 +114,8 @@ pub struct InFlight {
     pub replies: Vec<(CallId, Result<Reply, CallError>)>,
     /// What else happens then.
     pub then: Then,
+    /// Log records to send then.
+    pub logs: Vec<ExecutionLog>,
 }
 
 /// What happens when a record becomes effective, beyond effects and replies.
@@ -107,6 +125,10 @@ pub enum Then {
     Nothing,
     /// The restatement is complete: its claim is the new base.
     Rebase,
+    /// The Express execution that it starts begins to run.
+    Run,
+    /// Nothing, and the views are not told: the record counts only with the one that follows it.
+    Precede,
 }
 
 /// A look at the own history under way.

@@ -24,12 +24,15 @@ mod append;
 mod calls;
 mod claim;
 mod decide;
+mod express;
 mod fold;
 mod inputs;
+mod logs;
 mod memory;
 mod outbound;
 mod outbox;
 mod records;
+mod redrive;
 mod refold;
 mod restate;
 mod state;
@@ -120,6 +123,7 @@ impl Owner {
             } => self.on_record(topic, offset, record, out),
             Input::ReadUpTo { topic, next } => self.on_read_up_to(topic, next, out),
             Input::Call { id, call } => self.on_call(id, call, out),
+            Input::Recalled { execution, steps } => self.on_recalled(&execution, steps, out),
             Input::Sent { id, result } => self.on_sent(id, result, out),
             Input::RegistryRead => self.on_registry_read(out),
             Input::Ownership { ours } => self.on_ownership(ours, out),
@@ -137,7 +141,8 @@ impl Owner {
             && self.memory.reclaim.is_none()
             && self.memory.in_flight.len() < self.settings.in_flight_max
             && self.memory.outbox.outstanding() < crate::limits::OUTBOX_MAX
-            && (topic != InputTopic::Requests || self.memory.parked.is_none())
+            && (topic != InputTopic::Requests
+                || (self.memory.parked.is_none() && self.memory.express.has_room()))
     }
 
     /// When the owner wants its next [`Input::Tick`], milliseconds since the epoch; `None` while it owns nothing.
@@ -179,6 +184,12 @@ impl Owner {
     /// Tasks completed since the last time this was asked: queue, and how long after they were scheduled, milliseconds.
     pub fn take_task_times(&mut self) -> Vec<(Arc<str>, i64)> {
         std::mem::take(&mut self.task_times)
+    }
+
+    /// Express executions that run now.
+    #[must_use]
+    pub fn express_running(&self) -> usize {
+        self.memory.express.running()
     }
 
     /// Open executions in memory.

@@ -9,6 +9,7 @@ use super::fold::pending_effect;
 use super::memory::Held;
 use crate::limits::{MARK_EVERY_MS, MARK_EVERY_RECORDS, QUEUE_OUTBOX_MAX};
 use crate::ports::{Action, Outbound};
+use crate::views::Change;
 use baton_machine::{Effect, Stimulus};
 use baton_schemas::history::{Cause, Failure, HistoryRecord, InputTopic};
 use rustc_hash::FxHashMap;
@@ -143,6 +144,7 @@ fn what_of(effect: &PendingEffect) -> What {
         (Outbound::Control(_), _) => What::Other("a cancellation"),
         (Outbound::Closed { .. }, _) => What::Other("an execution's result"),
         (Outbound::ReportAgain { .. }, _) => What::Other("an execution's result, asked for again,"),
+        (Outbound::Log(_), _) => What::Other("an execution's log record"),
         (Outbound::DeadLetter { .. }, _) => What::Other("a dead letter"),
     }
 }
@@ -187,6 +189,10 @@ impl Owner {
             && let Err(reason) = result
         {
             self.memory.held.push_back(Held::Refused(id, reason));
+            return;
+        }
+        if self.memory.express.is_sent(id) {
+            self.express_sent(id, result, out);
             return;
         }
         let Some(sent) = self.memory.outbox.remove(id) else {
@@ -255,7 +261,8 @@ impl Owner {
         let enough = memory.since_mark >= MARK_EVERY_RECORDS
             || (memory.mark_due && self.clock_ms - memory.marked_ms >= MARK_EVERY_MS);
         let free = memory.in_flight.len() < self.settings.in_flight_max;
-        if !enough || !free || !self.may_append() || !memory.pending.is_empty() {
+        let unsent = !memory.pending.is_empty() || !memory.state.express.is_empty();
+        if !enough || !free || !self.may_append() || unsent {
             return;
         }
         // Without R10 the mark runs ahead of what the topics acknowledged.
@@ -267,6 +274,7 @@ impl Owner {
         let upto = first.unwrap_or(self.memory.next_offset) - 1;
         if upto <= self.memory.state.mark
             && self.memory.marked_positions == self.memory.state.positions
+            && !self.memory.express.has_ended
         {
             return;
         }
@@ -278,13 +286,16 @@ impl Owner {
         let seq = self.next_seq();
         let positions = self.memory.state.positions.clone();
         self.memory.marked_positions = positions.clone();
+        let express = self.memory.express.open_upto(upto);
         let record = HistoryRecord::Mark {
             epoch: self.memory.epoch,
             seq,
             upto,
             base: self.memory.state.base,
             positions,
+            express: express.clone(),
         };
-        self.append_bare(record, super::memory::Then::Nothing, out);
+        let change = Change::Marked(express);
+        self.append_bare(record, change, super::memory::Then::Nothing, out);
     }
 }

@@ -3,12 +3,15 @@
 //! Owns: what a restated execution, restated names and the closing record do to a fold. An execution may be stated in
 //! parts, which follow one another; it counts when the last one was read.
 
-use super::fold::{Fold, FoldError, Folding, pending_effect};
+use super::decide::steps_of;
+use super::fold::{Fold, FoldError, Folding, Recalled, pending_effect};
 use super::outbox::Effects;
-use super::state::{Slot, start_hash, to_bytes};
+use super::redrive::{redrives_of, whole};
+use super::state::{Slot, start_hash};
 use crate::views::{Change, Opened};
 use baton_machine::Effect;
-use baton_schemas::history::{EventKind, HistoryRecord, Restated, Step};
+use baton_schemas::history::{Event, EventKind, Restated, Step};
+use bytes::Bytes;
 use std::sync::Arc;
 
 impl Fold {
@@ -39,6 +42,22 @@ impl Fold {
                 self.bases.push_back((claim, now));
                 Ok(Change::Rebased(self.bases.iter().copied().collect()))
             }
+            Restated::Recalled {
+                execution,
+                transitions,
+                part,
+            } => {
+                let mut steps = match self.recalled.take() {
+                    Some(recalled) if part > 0 && recalled.arn == execution => {
+                        steps_of(&recalled.slot.records.all())
+                    }
+                    _ if part == 0 => Vec::new(),
+                    _ => return Err(no_part_before(&execution, part)),
+                };
+                steps.extend(transitions);
+                self.recall(claim, execution, steps, &context)?;
+                Ok(Change::None)
+            }
             Restated::Execution {
                 execution,
                 transitions,
@@ -50,13 +69,7 @@ impl Fold {
                     _ if part == 0 => Vec::new(),
                     // The checkpoint was taken between two parts; it has the execution as it was before.
                     _ if self.state.executions.contains_key(&execution) => return Ok(Change::None),
-                    _ => {
-                        return Err(format!(
-                            "part {part} of {execution} follows no part {}",
-                            part - 1
-                        )
-                        .into());
-                    }
+                    _ => return Err(no_part_before(&execution, part)),
                 };
                 steps.extend(transitions);
                 if more {
@@ -81,6 +94,11 @@ impl Fold {
             self.texts.share(&mut step.events);
         }
         let (slot, opened) = self.replay(&execution, claim, &steps, &context)?;
+        if slot.execution.status() != baton_machine::Status::Running {
+            // Only in the store: the past of an execution that was redriven, right before its redrive.
+            self.recall(claim, execution, steps, &context)?;
+            return Ok(Change::None);
+        }
         let commands = slot
             .execution
             .open_commands()
@@ -92,19 +110,7 @@ impl Fold {
         if !effects.is_empty() {
             context.pending.insert(offset, effects);
         }
-        // In one piece, for memory and views; only records of the log are bounded.
-        let whole = Restated::Execution {
-            execution: execution.clone(),
-            transitions: steps,
-            part: 0,
-            more: false,
-        };
-        let record = HistoryRecord::Restatement {
-            epoch: claim,
-            seq: 0,
-            state: whole,
-        };
-        let json = to_bytes(&record);
+        let json = whole(&execution, claim, steps);
         let start_ms = slot.start_ms;
         let executions = &mut self.state.executions;
         executions.insert(execution.clone(), Box::new(slot));
@@ -114,6 +120,67 @@ impl Fold {
             start_ms,
             opened,
             json,
+        })
+    }
+
+    /// A closed execution of which a redrive may follow.
+    fn recall(
+        &mut self,
+        claim: i64,
+        arn: Arc<str>,
+        steps: Vec<Step>,
+        context: &Folding<'_>,
+    ) -> Result<(), FoldError> {
+        let (mut slot, _) = self.replay(&arn, claim, &steps, context)?;
+        let past = whole(&arn, claim, steps);
+        slot.records.push(past.clone());
+        self.recalled = Some(Recalled { arn, slot, past });
+        Ok(())
+    }
+
+    /// A closed execution goes on.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "those of `events`, and what was recalled"
+    )]
+    pub(super) fn redriven(
+        &mut self,
+        arn: Arc<str>,
+        recalled: Option<Recalled>,
+        events: &[Event],
+        now_ms: i64,
+        json: &Bytes,
+        context: &Folding<'_>,
+        pending: &mut Effects,
+    ) -> Result<Change, FoldError> {
+        let Some(Recalled { mut slot, past, .. }) = recalled.filter(|r| r.arn == arn) else {
+            return Err(format!("{arn} is redriven, but its past was not said before").into());
+        };
+        let mut effects = Vec::new();
+        for event in events {
+            slot.execution.apply(event, now_ms, &mut effects);
+        }
+        let sent = |effect| pending_effect(&arn, &slot.execution, effect, context.settings);
+        pending.extend(effects.into_iter().filter_map(sent));
+        let started = slot.execution.started();
+        let opened = Opened {
+            machine: started.machine.clone(),
+            revision: started.revision,
+            start_hash: slot.start_hash,
+        };
+        let (start_ms, redrives) = (slot.start_ms, redrives_of(&slot.execution));
+        slot.cools = false;
+        let executions = &mut self.state.executions;
+        executions.insert(arn.clone(), Box::new(slot));
+        self.state.keep(&arn, json.clone());
+        Ok(Change::Reopened {
+            start_ms,
+            opened,
+            redrives,
+            past,
+            json: json.clone(),
+            closed: self.close_if_done(&arn, now_ms),
+            execution: arn,
         })
     }
 
@@ -147,4 +214,8 @@ impl Fold {
         slot.restated = claim;
         Ok((slot, opened))
     }
+}
+
+fn no_part_before(execution: &str, part: u32) -> FoldError {
+    format!("part {part} of {execution} follows no part {}", part - 1).into()
 }

@@ -128,6 +128,13 @@ impl Owner {
             .outbox
             .first_offset()
             .is_none_or(|first| first >= claim);
+        // The start of an Express execution is stated nowhere else: the base waits until it has run.
+        let settled = settled
+            && self
+                .memory
+                .express
+                .first_open()
+                .is_none_or(|at| at >= claim);
         if done && (settled || self.settings.without.rule[10]) {
             restating.completed = true;
             let positions = self.memory.state.positions.clone();
@@ -157,7 +164,7 @@ impl Owner {
         }
         slot.restated = claim;
         let records = std::mem::take(&mut slot.records).all();
-        let mut parts = self.parts_of(&records).peekable();
+        let mut parts = self.parts_of(steps_of(&records)).into_iter().peekable();
         let mut part = 0;
         while let Some(transitions) = parts.next() {
             let more = parts.peek().is_some();
@@ -175,8 +182,8 @@ impl Owner {
         state.cool(COOLING_MAX, PACKED_PER_RECORD_MAX);
     }
 
-    /// The steps in an execution's records, in parts that each fit a history record (R9).
-    fn parts_of(&self, records: &[Bytes]) -> std::vec::IntoIter<Vec<Step>> {
+    /// An execution's steps, in parts that each fit a history record (R9).
+    pub(super) fn parts_of(&self, steps: Vec<Step>) -> Vec<Vec<Step>> {
         // Every step was within the bound when it was appended; the rest of a statement takes a few hundred bytes more.
         let limit = if self.without(9) {
             usize::MAX
@@ -185,27 +192,31 @@ impl Owner {
         };
         let mut parts: Vec<Vec<Step>> = Vec::new();
         let mut bytes = 0;
-        for json in records {
-            for (now, events) in steps_of(std::slice::from_ref(json)) {
-                let step = Step { now, events };
-                let size = serde_json::to_vec(&step).map_or(0, |json| json.len());
-                match parts.last_mut() {
-                    Some(part) if bytes + size <= limit => part.push(step),
-                    _ => {
-                        bytes = 0;
-                        parts.push(vec![step]);
-                    }
+        for step in steps {
+            let size = serde_json::to_vec(&step).map_or(0, |json| json.len());
+            match parts.last_mut() {
+                Some(part) if bytes + size <= limit => part.push(step),
+                _ => {
+                    bytes = 0;
+                    parts.push(vec![step]);
                 }
-                bytes += size;
             }
+            bytes += size;
         }
-        parts.into_iter()
+        parts
     }
 
-    fn append_restated(&mut self, state: Restated, then: Then, out: &mut Vec<Action>) -> Bytes {
+    pub(super) fn append_restated(
+        &mut self,
+        state: Restated,
+        then: Then,
+        out: &mut Vec<Action>,
+    ) -> Bytes {
         let seq = self.next_seq();
         let key = match &state {
-            Restated::Execution { execution, .. } => execution.clone(),
+            Restated::Execution { execution, .. } | Restated::Recalled { execution, .. } => {
+                execution.clone()
+            }
             Restated::Names(_) | Restated::Complete { .. } => Arc::from(""),
         };
         let json = to_bytes(&HistoryRecord::Restatement {

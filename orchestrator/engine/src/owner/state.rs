@@ -6,11 +6,12 @@
 use super::records::{Dictionaries, Records};
 use crate::definitions::Definition;
 use baton_machine::Execution;
+use baton_machine::logging::Logging;
 use baton_schemas::Payload;
-use baton_schemas::history::{Closed, HistoryRecord, Positions};
+use baton_schemas::history::{Closed, HistoryRecord, Positions, Started};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What a reader of the history knows.
@@ -32,6 +33,19 @@ pub struct State {
     pub mark: i64,
     /// Claim after which everything live was stated again last (R14).
     pub base: Option<i64>,
+    /// Starts of Express executions that the last mark did not say are done, by offset; only while folding.
+    pub express: BTreeMap<i64, ExpressStart>,
+}
+
+/// The start of an Express execution whose caller does not wait.
+#[derive(Clone, Debug)]
+pub struct ExpressStart {
+    /// ARN.
+    pub execution: Arc<str>,
+    /// Facts of the start.
+    pub started: Box<Started>,
+    /// Input.
+    pub input: Payload,
 }
 
 /// An open execution.
@@ -53,6 +67,8 @@ pub struct Slot {
     pub restated: i64,
     /// Ignored completions among `records`; see [`crate::limits::IGNORED_KEPT_MAX`].
     pub ignored: u32,
+    /// What of it is logged.
+    pub logging: Logging,
 }
 
 impl State {
@@ -172,19 +188,25 @@ pub fn start_hash(machine: &str, input: &Payload) -> u64 {
     hash
 }
 
+/// What of a machine's executions is logged.
+pub fn logging_of(definition: &Definition) -> Logging {
+    Logging::of(&definition.entry.settings["loggingConfiguration"])
+}
+
 /// The settings of a start that every reader finds again in the first event.
 pub fn started_by(
     definition: &Definition,
     traceparent: Option<Arc<str>>,
     reply_to: Option<baton_schemas::request::ReplyTo>,
     qualifier: Option<Arc<str>>,
-) -> baton_schemas::history::Started {
-    baton_schemas::history::Started {
+) -> Started {
+    Started {
         machine: definition.arn.clone(),
         revision: definition.revision,
         role_arn: definition.entry.role_arn.clone(),
         traceparent,
         reply_to,
         qualifier,
+        express: None,
     }
 }

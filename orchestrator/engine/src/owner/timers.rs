@@ -22,6 +22,7 @@ impl Owner {
             Phase::Draining { .. } => self.look_at_end(out),
             Phase::Active => {
                 self.fire(out);
+                self.fire_express(out);
                 self.pack_some();
                 if self.may_append() {
                     self.mark_if_due(out);
@@ -45,6 +46,8 @@ impl Owner {
             Phase::Active if self.may_append() && self.restating_can_go_on() => Some(self.clock_ms),
             Phase::Active if self.may_append() => {
                 let first = self.memory.timers.first().map(|(due_ms, _)| *due_ms);
+                let express = self.memory.express.next_due_ms();
+                let first = first.into_iter().chain(express).min();
                 Some(first.map_or(soon_ms, |due_ms| due_ms.min(soon_ms)))
             }
             _ => Some(soon_ms),

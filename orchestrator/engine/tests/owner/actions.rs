@@ -81,6 +81,7 @@ pub fn is_answered(action: &Action) -> bool {
             | Action::OpenInputs { .. }
             | Action::Send { .. }
             | Action::ReadRegistry
+            | Action::Recall { .. }
             | Action::CheckOwnership
     )
 }

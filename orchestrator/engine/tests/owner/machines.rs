@@ -21,7 +21,13 @@ pub const WAIT: u64 = 2;
 /// Two tasks on queue `t`, one after the other, both with the execution's input.
 pub const TWO: u64 = 3;
 
-const DEFINITIONS: [&str; 4] = [
+/// One task on queue `t`, as an Express machine.
+pub const EXPRESS: u64 = 4;
+
+/// A Fail state.
+pub const FAIL: u64 = 5;
+
+const DEFINITIONS: [&str; 6] = [
     r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
     r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","TimeoutSeconds":60,
         "End":true}}}"#,
@@ -29,6 +35,8 @@ const DEFINITIONS: [&str; 4] = [
     r#"{"StartAt":"A","States":{
         "A":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","ResultPath":null,"Next":"B"},
         "B":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
+    r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
+    r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E"}}}"#,
 ];
 
 /// What the registry holds.
@@ -62,7 +70,11 @@ fn compiled((revision, text): (u64, &str)) -> Arc<Definition> {
         name,
         definition: text.into(),
         role_arn: "arn:aws:iam::000000000000:role/r".into(),
-        kind: "STANDARD".into(),
+        kind: if revision == EXPRESS {
+            "EXPRESS".into()
+        } else {
+            "STANDARD".into()
+        },
         created_ms: 0,
         settings: serde_json::Value::Null,
     };

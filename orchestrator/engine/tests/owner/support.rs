@@ -7,6 +7,7 @@
 use crate::actions::{is_answered, name, replies};
 use crate::machines::Machines;
 use baton_engine::ports::{ReadFrom, Without};
+use baton_engine::recall::Recall;
 use baton_engine::{
     Action, Appended, Call, CallError, Input, InputRecord, Outbound, Owner, Reply, Settings,
 };
@@ -127,6 +128,7 @@ impl Partition {
             Action::Send { id, .. } => Input::Sent { id, result: Ok(()) },
             Action::ReadRegistry => Input::RegistryRead,
             Action::CheckOwnership => Input::Ownership { ours: true },
+            Action::Recall { execution, through } => self.recalled(execution, through),
             other => unreachable!("not answered: {other:?}"),
         };
         self.tell(answer)
@@ -263,6 +265,21 @@ impl Partition {
                 .collect(),
             last: true,
         }
+    }
+
+    /// What the log has of a closed execution.
+    fn recalled(&self, execution: Arc<str>, through: i64) -> Input {
+        let mut found = Recall::new(&execution);
+        let wanted = self.log_start..=through;
+        for (offset, json) in (0..).zip(&self.log) {
+            if wanted.contains(&offset)
+                && let Some(json) = json
+            {
+                found.record(offset, json);
+            }
+        }
+        let steps = found.finish();
+        Input::Recalled { execution, steps }
     }
 
     /// Names of the events that the log has of an execution, in order.

@@ -12,6 +12,10 @@ const WORK_KEPT_MS: i64 = 7 * DAY_MS;
 const HISTORY_SEGMENT_BYTES: i64 = 128 * 1024 * 1024;
 /// How long dead letters are kept.
 const DEAD_LETTERS_KEPT_MS: i64 = 30 * DAY_MS;
+/// How long logged events of executions are kept.
+const EXECUTION_LOGS_KEPT_MS: i64 = 7 * DAY_MS;
+/// Partitions of their topic.
+const EXECUTION_LOG_PARTITIONS: i32 = 4;
 /// How long announcements and cancellations are kept.
 const SHORT_MS: i64 = 3_600 * 1_000;
 /// Partitions of the dead-letter topic.
@@ -51,6 +55,14 @@ pub fn specs(config: &Config, partitions: i32) -> Vec<TopicSpec> {
         work(&topics.requests, partitions, true),
         short(&topics.nodes),
         short(&topics.control),
+        spec(
+            &topics.execution_logs,
+            (EXECUTION_LOG_PARTITIONS, false),
+            vec![
+                ("cleanup.policy", exactly("delete")),
+                ("retention.ms", default(EXECUTION_LOGS_KEPT_MS)),
+            ],
+        ),
         spec(
             &topics.dead_letter,
             (DEAD_LETTER_PARTITIONS, false),

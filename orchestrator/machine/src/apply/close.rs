@@ -1,6 +1,7 @@
 //! The end of an execution.
 //!
-//! Owns: what a closing event leaves: a status and nothing that waits.
+//! Owns: what a closing event leaves: a status and nothing that waits. One that did not succeed keeps where it was, for
+//! a redrive.
 
 use super::phase;
 use crate::effect::{Closing, Effect, Status};
@@ -18,10 +19,13 @@ pub(super) fn close(
 ) {
     phase::cancel(execution, 0, effects);
     execution.timers.clear();
-    execution.others = None;
     execution.main.retries = Vec::new();
-    execution.main.variables = None;
-    execution.variable_bytes = 0;
+    if status == Status::Succeeded {
+        execution.others = None;
+        execution.main.variables = None;
+        execution.variable_bytes = 0;
+    }
+    execution.unpause();
     execution.status = status;
     effects.push(Effect::Closed(Closing {
         status,

@@ -81,7 +81,7 @@ pub(super) fn iteration_lost(execution: &mut Execution, event: &Event, effects: 
     let Some(origin) = execution.frame(event.frame).and_then(|f| f.origin) else {
         return;
     };
-    phase::remove(execution, event.frame, effects);
+    phase::shelve(execution, event.frame, effects);
     if let Some(fork) = execution.frame_mut(origin.parent).and_then(Frame::fork_mut) {
         fork.running = fork.running.saturating_sub(1);
     }

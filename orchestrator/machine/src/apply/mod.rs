@@ -5,7 +5,9 @@
 
 mod close;
 mod fork;
+mod pause;
 mod phase;
+mod redrive;
 mod task;
 
 use crate::effect::{Effect, Status};
@@ -42,6 +44,8 @@ pub(crate) fn apply(
         K::ExecutionTimedOut(failure) => {
             close::close(execution, Status::TimedOut, Some(failure), None, effects)
         }
+
+        K::ExecutionRedriven(redriven) => redrive::redrive(execution, event, redriven, now_ms),
 
         K::StateEntered { name, .. } => enter(execution, event, name, now_ms),
         K::StateExited { assigned, .. } => exit(execution, event, assigned.as_deref(), effects),
@@ -104,6 +108,9 @@ pub(crate) fn apply(
             retry(execution, event, *due_ms, *retrier, effects)
         }
         K::HeartbeatRecorded { task } => task::heartbeat(execution, *task, now_ms),
+        K::ExecutionPaused => pause::pause(execution, now_ms),
+        K::ExecutionResumed => pause::resume(execution),
+        K::CompletionHeld { task, failure } => pause::hold(execution, event, *task, failure),
         K::CompletionIgnored { .. } => {}
     }
 }
@@ -152,10 +159,12 @@ fn exit(
     effects: &mut Vec<Effect>,
 ) {
     phase::cancel(execution, event.frame, effects);
+    phase::forget(execution, event.frame);
     let Some(frame) = execution.frame_mut(event.frame) else {
         return;
     };
     frame.prev = event.id;
+    frame.entered_id = 0;
     frame.retries = Vec::new();
     if let Some(output) = &event.data {
         frame.input = output.clone();
@@ -181,6 +190,7 @@ fn retry(
     effects: &mut Vec<Effect>,
 ) {
     phase::cancel(execution, event.frame, effects);
+    phase::forget(execution, event.frame);
     phase::change(execution, event.frame, Phase::Retrying { due_ms });
     let Some(frame) = execution.frame_mut(event.frame) else {
         return;

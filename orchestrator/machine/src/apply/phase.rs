@@ -37,7 +37,8 @@ pub(super) fn change(execution: &mut Execution, id: u32, phase: Phase) {
     timers.arm(id, frame);
 }
 
-/// Ends whatever frame `id` is doing, with the frames it made; tasks that were open are cancelled.
+/// Ends whatever frame `id` is doing, with the frames it made; tasks that were open are cancelled. Of branches and
+/// iterations it is remembered how far they were, until [`forget`].
 pub(super) fn cancel(execution: &mut Execution, id: u32, effects: &mut Vec<Effect>) {
     let Some(frame) = execution.frame(id) else {
         return;
@@ -45,16 +46,59 @@ pub(super) fn cancel(execution: &mut Execution, id: u32, effects: &mut Vec<Effec
     match &frame.phase {
         Phase::Idle => return,
         Phase::Task(task) => effects.push(Effect::Cancel { task: task.id }),
-        Phase::Waiting { .. } | Phase::Retrying { .. } => {}
-        Phase::Forked(_) => remove_children(execution, id, effects),
+        Phase::Waiting { .. } | Phase::Retrying { .. } | Phase::Held(_) => {}
+        Phase::Forked(_) => {
+            for child in execution.children(id) {
+                shelve(execution, child, effects);
+            }
+            shelve_fork(execution, id);
+        }
     }
     change(execution, id, Phase::Idle);
 }
 
-/// Removes frame `id` (not frame 0), cancelling what it does.
-pub(super) fn remove(execution: &mut Execution, id: u32, effects: &mut Vec<Effect>) {
+/// Ends frame `id` (not frame 0), cancelling what it does, and remembers how far it was.
+pub(super) fn shelve(execution: &mut Execution, id: u32, effects: &mut Vec<Effect>) {
     cancel(execution, id, effects);
-    take(execution, id);
+    if let Some(frame) = take(execution, id)
+        && let Some(others) = execution.others.as_deref_mut()
+    {
+        let fallen = others.fallen.get_or_insert_default();
+        fallen.frames.insert(id, frame);
+    }
+}
+
+/// Remembers the fork that frame `id` waits for.
+fn shelve_fork(execution: &mut Execution, id: u32) {
+    let Some(Phase::Forked(fork)) = execution
+        .frame_mut(id)
+        .map(|frame| std::mem::replace(&mut frame.phase, Phase::Idle))
+    else {
+        return;
+    };
+    let others = execution.others.get_or_insert_default();
+    let fallen = others.fallen.get_or_insert_default();
+    fallen.forks.insert(id, *fork);
+}
+
+/// The failure of frame `id`'s state was taken: nothing will go on where its branches or iterations were.
+pub(super) fn forget(execution: &mut Execution, id: u32) {
+    let Some(others) = execution.others.as_deref_mut() else {
+        return;
+    };
+    let Some(fallen) = others.fallen.as_deref_mut() else {
+        return;
+    };
+    let mut gone = vec![id];
+    while let Some(parent) = gone.pop() {
+        fallen.forks.remove(&parent);
+        let is_child = |frame: &Frame| frame.origin.is_some_and(|o| o.parent == parent);
+        let children = fallen.frames.extract_if(.., |_, frame| is_child(frame));
+        gone.extend(children.map(|(child, _)| child));
+    }
+    if fallen.frames.is_empty() && fallen.forks.is_empty() {
+        others.fallen = None;
+    }
 }
 
 /// Takes frame `id` (not frame 0), which does nothing any more, and its variables.
@@ -64,11 +108,4 @@ pub(super) fn take(execution: &mut Execution, id: u32) -> Option<Frame> {
         .variable_bytes
         .saturating_sub(frame.variable_bytes());
     Some(frame)
-}
-
-fn remove_children(execution: &mut Execution, parent: u32, effects: &mut Vec<Effect>) {
-    let children: Vec<u32> = execution.children(parent);
-    for child in children {
-        remove(execution, child, effects);
-    }
 }

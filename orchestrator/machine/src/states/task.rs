@@ -237,8 +237,7 @@ fn ensure_started(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
     let started = decider
         .execution
         .frame(frame)
-        .and_then(Frame::task)
-        .is_some_and(|task| task.started);
+        .is_some_and(Frame::is_started);
     if task.resource.family == Family::Activity && !started {
         decider.emit(frame, EventKind::ActivityStarted { worker: None }, None)?;
     }

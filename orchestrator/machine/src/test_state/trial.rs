@@ -181,6 +181,7 @@ impl Trial<'_> {
             traceparent: None,
             reply_to: None,
             qualifier: None,
+            express: None,
         };
         let start = Start {
             arn: Arc::from("arn:aws:states:::express:TestState:TestState"),

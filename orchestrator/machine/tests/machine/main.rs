@@ -4,6 +4,7 @@ mod coverage;
 mod events;
 mod fields;
 mod golden;
+mod redrive;
 mod replay;
 mod rules;
 mod support;

@@ -6,7 +6,7 @@
 use crate::support::{ARN, START_MS, failure, json, program, start, tick};
 use baton_language::Program;
 use baton_machine::{Effect, Execution, Limits, Status, Step, Stimulus};
-use baton_schemas::history::{self, Event, Failure};
+use baton_schemas::history::{self, Event, EventKind, Failure};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -76,6 +76,9 @@ enum Move {
     Tick,
     TickLate(i64),
     Stop,
+    Pause,
+    Resume,
+    Redrive,
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -89,6 +92,9 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         5 => Just(Move::Tick),
         1 => (0..30_000i64).prop_map(Move::TickLate),
         1 => prop_oneof![9 => Just(Move::Tick), 1 => Just(Move::Stop)],
+        1 => Just(Move::Pause),
+        1 => Just(Move::Resume),
+        2 => Just(Move::Redrive),
     ];
     proptest::collection::vec(one, 1..40)
 }
@@ -171,19 +177,52 @@ fn stimulus(execution: &Execution, next: &Move, now_ms: &mut i64) -> Stimulus {
             tick()
         }
         Move::Stop => Stimulus::Stop(Failure::default()),
+        Move::Pause => Stimulus::Pause,
+        Move::Resume => Stimulus::Resume,
+        Move::Redrive => Stimulus::Redrive {
+            token: Some(Arc::from("again")),
+        },
     }
 }
 
 /// What holds for every step, whatever the definition.
 fn check_step(before: &Execution, stimulus: &Stimulus, step: &Step) {
-    let tick = matches!(stimulus, Stimulus::Tick { .. });
-    if before.status() != Status::Running {
+    let redrives = matches!(stimulus, Stimulus::Redrive { .. });
+    let silent = redrives
+        || matches!(
+            stimulus,
+            Stimulus::Tick { .. } | Stimulus::Pause | Stimulus::Resume
+        );
+    let redrivable = !matches!(before.status(), Status::Running | Status::Succeeded);
+    if redrives && redrivable {
+        let first = step.events.first().map(|event| &event.kind);
+        assert!(matches!(first, Some(EventKind::ExecutionRedriven(_))));
+        assert_eq!(step.events[0].prev + 1, step.events[0].id);
+        assert!(step.events.len() > 1, "something goes on");
+    } else if before.status() != Status::Running {
         assert_eq!(
             step.events.len(),
-            usize::from(!tick),
+            usize::from(!silent),
             "a closed execution only notes what came"
         );
         assert!(step.effects.is_empty());
+    } else if redrives {
+        assert!(step.events.is_empty(), "what runs is not redriven");
+    }
+    if before.paused_ms().is_some() && !matches!(stimulus, Stimulus::Resume | Stimulus::Stop(_)) {
+        let sends = |effect: &Effect| matches!(effect, Effect::Command(_));
+        assert!(
+            !step.effects.iter().any(sends),
+            "a paused execution schedules nothing"
+        );
+        let internal = |event: &Event| {
+            event.kind.is_internal()
+                || matches!(
+                    event.kind,
+                    EventKind::ActivityStarted { .. } | EventKind::TaskSubmitted(_)
+                )
+        };
+        assert!(step.events.iter().all(internal));
     }
     if let Stimulus::TaskSucceeded { task, .. }
     | Stimulus::TaskFailed { task, .. }

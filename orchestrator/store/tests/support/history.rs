@@ -1,6 +1,6 @@
 //! Random but repeatable histories of a few partitions.
 
-use baton_engine::views::{Applied, Change, ClosedAs, Opened};
+use baton_engine::views::{Applied, Change, ClosedAs, Opened, Redrives};
 use baton_machine::Status;
 use baton_schemas::arn::{execution_arn, state_machine_arn};
 use baton_schemas::history::{Closed, InputTopic, Positions};
@@ -66,7 +66,10 @@ struct Partition {
     base: Option<i64>,
     since_base: u64,
     open: Vec<Open>,
-    closed: Vec<(Arc<str>, i64)>,
+    closed: Vec<Open>,
+    /// Closed before the log began anew: the store has nothing of them.
+    forgotten: Vec<Open>,
+    redrives: u32,
     to_restate: VecDeque<Open>,
 }
 
@@ -122,7 +125,7 @@ impl Histories {
     pub fn begin_anew(&mut self, partition: i32) {
         let partition = &mut self.partitions[partition as usize];
         (partition.offset, partition.mark) = (0, 0);
-        partition.closed.clear();
+        partition.forgotten.append(&mut partition.closed);
         partition.to_restate = partition.open.drain(..).collect();
     }
 
@@ -140,7 +143,11 @@ impl Histories {
             4..8 => {
                 let mark = self.random.within(partition.mark..partition.offset);
                 (partition.mark, partition.base) = (mark, Some(partition.epoch));
-                Change::None
+                if self.random.chance(30) {
+                    return Change::None;
+                }
+                let some = self.random.below(3) as i64;
+                Change::Marked((0..some).map(|n| mark - some + n).collect())
             }
             8..10 => {
                 partition.since_base = 0;
@@ -162,16 +169,26 @@ impl Histories {
             }
             16..19 if !partition.closed.is_empty() => {
                 let at = self.random.below(partition.closed.len() as u64) as usize;
-                let (execution, start_ms) = partition.closed[at].clone();
+                let Open { arn, start_ms, .. } = partition.closed[at].clone();
                 Change::Step {
-                    execution,
+                    execution: arn,
                     start_ms,
                     json,
                     opened: None,
                     closed: None,
                 }
             }
-            19..65 if !partition.open.is_empty() => self.step(n, json),
+            19..22 if !partition.closed.is_empty() => {
+                let at = self.random.below(partition.closed.len() as u64) as usize;
+                let closed = partition.closed.swap_remove(at);
+                self.reopen(n, closed, json)
+            }
+            22..25 if !partition.forgotten.is_empty() => {
+                let at = self.random.below(partition.forgotten.len() as u64) as usize;
+                let closed = partition.forgotten.swap_remove(at);
+                self.reopen(n, closed, json)
+            }
+            25..65 if !partition.open.is_empty() => self.step(n, json),
             _ => self.start(n, json),
         }
     }
@@ -194,7 +211,7 @@ impl Histories {
         let closed = self.random.chance(20).then(|| self.closing(start_ms));
         let partition = &mut self.partitions[n];
         match closed {
-            Some(_) => partition.closed.push((arn.clone(), start_ms)),
+            Some(_) => partition.closed.push(open),
             None => partition.open.push(open),
         }
         Change::Step {
@@ -212,8 +229,8 @@ impl Histories {
         let Open { arn, start_ms, .. } = partition.open[at].clone();
         let closes = self.random.chance(30);
         if closes {
-            partition.open.swap_remove(at);
-            partition.closed.push((arn.clone(), start_ms));
+            let closed = partition.open.swap_remove(at);
+            partition.closed.push(closed);
         }
         let closed = closes.then(|| self.closing(start_ms));
         Change::Step {
@@ -221,6 +238,31 @@ impl Histories {
             start_ms,
             json,
             opened: None,
+            closed,
+        }
+    }
+
+    fn reopen(&mut self, n: usize, open: Open, json: Bytes) -> Change {
+        let start_ms = open.start_ms;
+        let closed = self.random.chance(20).then(|| self.closing(start_ms));
+        let partition = &mut self.partitions[n];
+        partition.redrives += 1;
+        let redrives = Redrives {
+            count: partition.redrives,
+            last_ms: Some(START_MS + partition.offset),
+        };
+        let (execution, opened) = (open.arn.clone(), open.opened.clone());
+        match closed {
+            Some(_) => partition.closed.push(open),
+            None => partition.open.push(open),
+        }
+        Change::Reopened {
+            execution,
+            start_ms,
+            opened,
+            redrives,
+            past: Bytes::from_static(b"{\"past\":true}"),
+            json,
             closed,
         }
     }

@@ -1,6 +1,6 @@
 //! The store as it would be if memory were endless and nothing ever stopped.
 
-use baton_engine::views::{Applied, Change, Checkpoint, ListQuery, Opened, Summary};
+use baton_engine::views::{Applied, Change, Checkpoint, ListQuery, Opened, Redrives, Summary};
 use baton_machine::Status;
 use baton_schemas::arn::{ExecutionArn, arn_hash};
 use baton_schemas::history::Closed;
@@ -21,6 +21,7 @@ struct Partition {
     executions: BTreeMap<Arc<str>, Execution>,
     names: BTreeMap<Arc<str>, Closed>,
     bases: Vec<(i64, i64)>,
+    express: Vec<i64>,
 }
 
 struct Execution {
@@ -37,6 +38,7 @@ impl Model {
         match &applied.change {
             Change::None => {}
             Change::Rebased(bases) => partition.bases.clone_from(bases),
+            Change::Marked(express) => partition.express.clone_from(express),
             Change::Names(names) => {
                 partition.names.extend(
                     names
@@ -66,6 +68,29 @@ impl Model {
                     found.summary.stop_ms = Some(closed.stop_ms);
                     found.closed_at = Some(applied.offset);
                 }
+            }
+            Change::Reopened {
+                execution,
+                start_ms,
+                opened,
+                redrives,
+                past,
+                json,
+                closed,
+            } => {
+                let found = partition
+                    .executions
+                    .entry(execution.clone())
+                    .or_insert_with(|| {
+                        let mut new = Execution::new(execution, *start_ms, opened);
+                        new.records.push((applied.offset - 1, past.clone()));
+                        new
+                    });
+                found.records.push((applied.offset, json.clone()));
+                found.summary.redrives = *redrives;
+                found.summary.status = closed.as_ref().map_or(Status::Running, |c| c.status);
+                found.summary.stop_ms = closed.as_ref().map(|c| c.stop_ms);
+                found.closed_at = closed.as_ref().map(|_| applied.offset);
             }
             Change::Restated {
                 execution,
@@ -166,6 +191,7 @@ impl Model {
             now_ms: last.now_ms,
             since_base: last.since_base,
             bases: partition.bases.clone(),
+            express: partition.express.clone(),
             open: open.into_iter().map(|(_, open)| open).collect(),
             closed: closed.into_values().collect(),
         })
@@ -187,6 +213,7 @@ impl Execution {
             status: Status::Running,
             start_ms,
             stop_ms: None,
+            redrives: Redrives::default(),
         };
         Self {
             summary,
