@@ -183,6 +183,7 @@ fn start() -> Start {
         traceparent: None,
         reply_to: None,
         qualifier: None,
+        parent: None,
     };
     let arn = Arc::from("arn:aws:states:us-east-1:000000000000:execution:m:run");
     Start {

@@ -77,6 +77,11 @@ pub fn type_name(kind: &EventKind) -> &'static str {
         K::RetryScheduled { .. } => "RetryScheduled",
         K::BranchSucceeded { .. } => "BranchSucceeded",
         K::HeartbeatRecorded { .. } => "HeartbeatRecorded",
+        K::MapRunAsked => "MapRunAsked",
+        K::MapRunAnswered => "MapRunAnswered",
+        K::MapChildrenStarted { .. } => "MapChildrenStarted",
+        K::MapChildEnded { .. } => "MapChildEnded",
+        K::MapRunChanged => "MapRunChanged",
         K::CompletionIgnored { .. } => "CompletionIgnored",
     }
 }

@@ -19,6 +19,10 @@ pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub(crate) const RUNTIME: &str = "States.Runtime";
 /// A payload is too large; caught only by name.
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+/// More items of a distributed Map failed than it tolerates.
+pub(crate) const EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
+/// A distributed Map's items could not be read.
+pub(crate) const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
 /// No rule of a Choice matched and it has no `Default`.
 pub(crate) const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 

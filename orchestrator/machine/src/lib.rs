@@ -25,12 +25,16 @@ mod failing;
 mod flow;
 mod frame;
 pub mod limits;
+mod map_run;
+mod nested;
 mod retry;
 mod states;
 mod stimulus;
 pub mod test_state;
 mod timers;
 
-pub use effect::{Closing, Effect, Status, Step, TaskCommand};
+pub use baton_language::resource::MAP_IO;
+pub use effect::{ChildStart, Closing, Effect, Status, Step, TaskCommand};
 pub use execution::{Execution, Limits, Start};
+pub use map_run::{MapRunBounds, MapRunCounts, MapRunStatus};
 pub use stimulus::Stimulus;

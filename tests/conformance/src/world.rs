@@ -14,7 +14,7 @@ use baton_machine::Status;
 use baton_schemas::history::{Event, HistoryRecord, InputTopic, Restated};
 use baton_schemas::registry::RegistryEntry;
 use baton_schemas::topics::Topics;
-use baton_schemas::{Command, Completion};
+use baton_schemas::{Command, Completion, Request};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -41,6 +41,10 @@ pub struct World {
     executions: BTreeMap<Arc<str>, Seen>,
     /// Commands that were sent and not yet taken, in order.
     commands: VecDeque<(Arc<str>, Command)>,
+    /// Child executions to start and stop, in order.
+    requests: VecDeque<Request>,
+    /// What children reported, in order.
+    reports: VecDeque<Completion>,
     halted: Option<String>,
 }
 
@@ -70,6 +74,8 @@ impl World {
             replies: BTreeMap::new(),
             executions: BTreeMap::new(),
             commands: VecDeque::new(),
+            requests: VecDeque::new(),
+            reports: VecDeque::new(),
             halted: None,
         };
         world.give(Input::Assigned);
@@ -143,6 +149,28 @@ impl World {
                 true
             }
         }
+    }
+
+    /// Puts a request on its topic.
+    pub fn request(&mut self, request: Request) {
+        let offset = self.inputs_end[1];
+        self.inputs_end[1] += 1;
+        let record = InputRecord::Request(request);
+        self.tell(Input::Record {
+            topic: InputTopic::Requests,
+            offset,
+            record,
+        });
+    }
+
+    /// The next request for a child execution that nobody has taken.
+    pub fn take_request(&mut self) -> Option<Request> {
+        self.requests.pop_front()
+    }
+
+    /// The next report of a child execution that nobody has taken.
+    pub fn take_report(&mut self) -> Option<Completion> {
+        self.reports.pop_front()
     }
 
     /// The next command that nobody has taken.
@@ -241,8 +269,13 @@ impl World {
                 });
             }
             Action::Send { id, outbound } => {
-                if let Outbound::Command { queue, command } = outbound {
-                    self.commands.push_back((queue, *command));
+                match outbound {
+                    Outbound::Command { queue, command } => {
+                        self.commands.push_back((queue, *command));
+                    }
+                    Outbound::Request { request, .. } => self.requests.push_back(*request),
+                    Outbound::Report { completion, .. } => self.reports.push_back(*completion),
+                    _ => {}
                 }
                 return Some(Input::Sent { id, result: Ok(()) });
             }

@@ -7,6 +7,7 @@ use super::{App, names};
 use baton_engine::Views;
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, EventKind, Failure, HistoryRecord, Restated};
+use baton_schemas::parent::Parent;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -36,6 +37,9 @@ pub struct ExecutionView {
     /// Version, or alias and version, that was named at the start.
     #[serde(default)]
     pub qualifier: Option<Arc<str>>,
+    /// The execution that started it, if one did.
+    #[serde(default)]
+    pub parent: Option<Box<Parent>>,
 }
 
 impl App {
@@ -87,6 +91,7 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
         failure: Failure::default(),
         traceparent: None,
         qualifier: None,
+        parent: None,
     };
     let first = records.first().map(|bytes| events_of(bytes));
     let last = records.last().map(|bytes| events_of(bytes));
@@ -96,6 +101,8 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
                 view.input = event.data;
                 view.traceparent = started.traceparent;
                 view.qualifier = started.qualifier;
+                view.machine = started.machine;
+                view.parent = started.parent;
             }
             EventKind::ExecutionSucceeded => view.output = event.data,
             EventKind::ExecutionFailed(failure)

@@ -1,10 +1,10 @@
-//! Redrive and Map Runs in AWS's shapes: neither is there yet, and AWS's own errors say so.
+//! Redrive in AWS's shapes: it isn't there yet, and AWS's own error says so.
 
 use super::params::Params;
 use crate::app::App;
 use crate::app::error::{ApiError, ErrorCode};
 use crate::limits;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub async fn redrive(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.required("executionArn", 1, limits::ARN_LENGTH_MAX)?;
@@ -15,34 +15,4 @@ pub async fn redrive(app: &App, mut params: Params<'_>) -> Result<Value, ApiErro
         ErrorCode::ExecutionNotRedrivable,
         format!("Execution is {} and cannot be redriven", view.status),
     ))
-}
-
-pub fn describe_map_run(mut params: Params<'_>) -> Result<Value, ApiError> {
-    let arn = params.required("mapRunArn", 1, 2_000)?;
-    params.finish()?;
-    Err(no_map_run(arn))
-}
-
-pub fn update_map_run(mut params: Params<'_>) -> Result<Value, ApiError> {
-    let arn = params.required("mapRunArn", 1, 2_000)?;
-    params.number("maxConcurrency", 0, i64::MAX)?;
-    params.number("toleratedFailureCount", 0, i64::MAX)?;
-    params.finish()?;
-    Err(no_map_run(arn))
-}
-
-pub async fn list_map_runs(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
-    let arn = params.required("executionArn", 1, limits::ARN_LENGTH_MAX)?;
-    params.number("maxResults", 0, limits::PAGE_MAX as i64)?;
-    params.text("nextToken", 1, 1_024)?;
-    params.finish()?;
-    app.describe(arn).await?;
-    Ok(json!({"mapRuns": []}))
-}
-
-fn no_map_run(arn: &str) -> ApiError {
-    ApiError::new(
-        ErrorCode::ResourceNotFound,
-        format!("Resource not found: '{arn}'"),
-    )
 }

@@ -243,7 +243,7 @@ impl World {
                     Call::Stop { .. } => Reply::Stopped {
                         stop_ms: STARTED_MS + 1_000,
                     },
-                    Call::Complete { .. } => Reply::Completed,
+                    Call::Complete { .. } | Call::UpdateMapRun { .. } => Reply::Completed,
                 })
             })),
         });
@@ -419,6 +419,7 @@ fn records(execution: &str, machine: &Arc<str>, start_ms: i64) -> Vec<Bytes> {
         traceparent: None,
         reply_to: None,
         qualifier: None,
+        parent: None,
     };
     let (state, name): (_, Arc<str>) = (StateType::Pass, "Only".into());
     let kinds = [

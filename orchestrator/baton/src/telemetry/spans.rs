@@ -336,6 +336,7 @@ mod tests {
             traceparent: traceparent.map(Into::into),
             reply_to: None,
             qualifier: None,
+            parent: None,
         }))
     }
 

@@ -15,7 +15,7 @@
 //! | R9 | size is checked before the append | `decide`, `strays`, `restate` |
 //! | R10 | outbox and marks | `outbox` |
 //! | R11 | drain, then fire; `now` never goes back | `claim`, `timers` |
-//! | R12 | strays are passed on, a stop before its start leaves a tombstone | `strays` |
+//! | R12 | strays are passed on, a stop before its start leaves a tombstone, children report | `strays`, `reports` |
 //! | R14 | restatement and deletion | `restate` |
 //!
 //! R8 (one subscription) belongs to the adapter, R13 to [`crate::registry`].
@@ -31,6 +31,7 @@ mod outbound;
 mod outbox;
 mod records;
 mod refold;
+pub mod reports;
 mod restate;
 mod state;
 mod strays;

@@ -3,6 +3,7 @@
 //! Owns: what a restated execution, restated names and the closing record do to a fold. An execution may be stated in
 //! parts, which follow one another; it counts when the last one was read.
 
+use super::fold::listed_under;
 use super::fold::{Fold, FoldError, Folding, pending_effect};
 use super::outbox::Effects;
 use super::state::{Slot, start_hash, to_bytes};
@@ -131,9 +132,9 @@ impl Fold {
         let (EventKind::ExecutionStarted(started), Some(input)) = (&first.kind, &first.data) else {
             return Err("an execution that does not begin with ExecutionStarted".into());
         };
-        let start_hash = start_hash(&started.machine, input);
+        let start_hash = start_hash(&started.machine, input, started.parent.as_deref());
         let opened = Opened {
-            machine: started.machine.clone(),
+            machine: listed_under(started),
             revision: started.revision,
             start_hash,
         };

@@ -14,6 +14,7 @@ pub(super) fn close(
     status: Status,
     failure: Option<&Failure>,
     output: Option<Payload>,
+    now_ms: i64,
     effects: &mut Vec<Effect>,
 ) {
     phase::cancel(execution, 0, effects);
@@ -27,5 +28,8 @@ pub(super) fn close(
         status,
         output,
         failure: failure.cloned().unwrap_or_default(),
+        input: execution.input.clone(),
+        start_ms: execution.started_ms,
+        stop_ms: now_ms,
     }));
 }

@@ -137,6 +137,7 @@ impl Trial<'_> {
             }
             let command = step.effects.iter().find_map(|effect| match effect {
                 Effect::Command(command) => Some(command.task),
+                Effect::StartChild(child) => Some(child.task),
                 _ => None,
             });
             let stimulus = match (command, mock) {
@@ -181,6 +182,7 @@ impl Trial<'_> {
             traceparent: None,
             reply_to: None,
             qualifier: None,
+            parent: None,
         };
         let start = Start {
             arn: Arc::from("arn:aws:states:::express:TestState:TestState"),

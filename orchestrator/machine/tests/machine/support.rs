@@ -30,6 +30,7 @@ pub fn start(input: &str) -> Start {
         traceparent: None,
         reply_to: None,
         qualifier: None,
+        parent: None,
     };
     Start {
         arn: Arc::from(ARN),

@@ -42,6 +42,7 @@ fn history(age_ms: i64) -> Vec<Step> {
         traceparent: None,
         reply_to: None,
         qualifier: None,
+        parent: None,
     }));
     let (state, name): (_, Arc<str>) = (StateType::Wait, "S".into());
     let entered = EventKind::StateEntered {
