@@ -34,6 +34,8 @@ pub const REPLY_TOPIC: &str = "ce_batonreplytopic";
 pub const REPLY_PARTITION: &str = "ce_batonreplypartition";
 /// ARN of the state machine to start.
 pub const STATE_MACHINE: &str = "ce_batonstatemachine";
+/// Who started the execution, if another one did: JSON, see [`crate::parent::Parent`].
+pub const PARENT: &str = "ce_batonparent";
 /// Error name (stop requests, results).
 pub const ERROR: &str = "ce_batonerror";
 /// Original topic of a dead letter.

@@ -20,6 +20,7 @@ pub mod history;
 mod json_check;
 pub mod json_schema;
 pub mod node;
+pub mod parent;
 pub mod partition;
 pub mod payload;
 pub mod record;

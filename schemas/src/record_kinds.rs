@@ -322,6 +322,11 @@ pub const RECORD_KINDS: [RecordKind; 16] = [
                 HeaderForm::Number,
                 "Partition of that topic; needed with it.",
             ),
+            optional(
+                ce::PARENT,
+                HeaderForm::Text,
+                "The execution that starts this one, as JSON; written by the orchestrator for child executions alone.",
+            ),
             CONTENT_TYPE,
             TRACEPARENT,
         ],

@@ -9,6 +9,7 @@ use crate::completion::{failure, payload};
 use crate::decimal::Decimal;
 use crate::headers::{self, Wanted};
 use crate::history::Failure;
+use crate::parent::Parent;
 use crate::record::{Outgoing, RecordView, WireError};
 use crate::topics::TOPIC_LENGTH_MAX;
 use crate::{Payload, structured};
@@ -43,6 +44,8 @@ pub struct StartRequest {
     pub reply_to: Option<ReplyTo>,
     /// `traceparent`
     pub traceparent: Option<Arc<str>>,
+    /// `ce_batonparent`: the execution that starts this one, if one does.
+    pub parent: Option<Box<Parent>>,
 }
 
 /// Stop an execution.
@@ -86,7 +89,7 @@ impl Request {
         Self::from_binary(view, &h)
     }
 
-    fn from_binary(view: &impl RecordView, h: &Wanted<'_, 7>) -> Result<Self, WireError> {
+    fn from_binary(view: &impl RecordView, h: &Wanted<'_, 8>) -> Result<Self, WireError> {
         let (key, arn) = execution_key(view)?;
         match h.need(0)? {
             ce::TYPE_START => Ok(Self::Start(StartRequest {
@@ -96,6 +99,7 @@ impl Request {
                 input: payload(view)?,
                 reply_to: reply_headers(h)?,
                 traceparent: h.traceparent(5),
+                parent: parent(h)?,
             })),
             ce::TYPE_STOP => Ok(Self::Stop(StopRequest {
                 execution: key.into(),
@@ -110,7 +114,7 @@ impl Request {
 }
 
 /// The headers that are read, by position.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     ce::TYPE,
     ce::SUBJECT,
     ce::STATE_MACHINE,
@@ -118,6 +122,7 @@ const NAMES: [&str; 7] = [
     ce::REPLY_PARTITION,
     ce::TRACEPARENT,
     ce::CONTENT_TYPE,
+    ce::PARENT,
 ];
 
 /// The key, which must be the ARN of an execution.
@@ -136,7 +141,13 @@ fn execution_key(view: &impl RecordView) -> Result<(&str, ExecutionArn<'_>), Wir
             "the key must be an execution ARN (arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME), but is {key:?}"
         )));
     };
-    for (what, name) in [("machine", arn.machine), ("execution", arn.name)] {
+    // A child of a distributed Map has the Map's label behind the machine's name.
+    let (machine, label) = match arn.machine.split_once('/') {
+        Some((machine, label)) => (machine, Some(label)),
+        None => (arn.machine, None),
+    };
+    let names = [("machine", machine), ("execution", arn.name)];
+    for (what, name) in names.into_iter().chain(label.map(|label| ("Map", label))) {
         if let Some(problem) = name_problem(name) {
             return Err(WireError::BadValue(format!(
                 "the key's name of the {what} {problem}"
@@ -148,7 +159,7 @@ fn execution_key(view: &impl RecordView) -> Result<(&str, ExecutionArn<'_>), Wir
 
 /// The machine's ARN, which must agree with the key, as must the subject.
 fn machine_header<'a>(
-    h: &Wanted<'a, 7>,
+    h: &Wanted<'a, 8>,
     key: &str,
     arn: ExecutionArn<'_>,
 ) -> Result<&'a str, WireError> {
@@ -163,7 +174,7 @@ fn machine_header<'a>(
 }
 
 /// Where the result is to be reported: both headers or neither.
-fn reply_headers(h: &Wanted<'_, 7>) -> Result<Option<ReplyTo>, WireError> {
+fn reply_headers(h: &Wanted<'_, 8>) -> Result<Option<ReplyTo>, WireError> {
     match (h.text(3)?, h.partition(4)?) {
         (Some(topic), Some(partition)) if (1..=TOPIC_LENGTH_MAX).contains(&topic.len()) => {
             Ok(Some(ReplyTo {
@@ -176,6 +187,14 @@ fn reply_headers(h: &Wanted<'_, 7>) -> Result<Option<ReplyTo>, WireError> {
         (Some(_), None) => Err(WireError::MissingHeader(ce::REPLY_PARTITION)),
         (None, Some(_)) => Err(WireError::MissingHeader(ce::REPLY_TOPIC)),
     }
+}
+
+/// The execution that starts this one.
+fn parent(h: &Wanted<'_, 8>) -> Result<Option<Box<Parent>>, WireError> {
+    const EXPECTED: &str = "expected the JSON that baton writes for a child's parent";
+    h.text(7)?
+        .map(|text| serde_json::from_str(text).map_err(|_| h.bad(7, EXPECTED)))
+        .transpose()
 }
 
 impl Outgoing for Request {
@@ -209,6 +228,10 @@ impl Outgoing for Request {
                 }
                 if let Some(traceparent) = &start.traceparent {
                     each(ce::TRACEPARENT, traceparent.as_bytes());
+                }
+                if let Some(parent) = &start.parent {
+                    let json = serde_json::to_vec(parent).expect("texts and numbers serialise");
+                    each(ce::PARENT, &json);
                 }
             }
             Self::Stop(stop) => {

@@ -19,6 +19,7 @@ MAY_USE = {
     "orchestrator/broker": set(),
     "orchestrator/graph": set(),
     "orchestrator/store": CORE,
+    "orchestrator/objects": {"schemas"},
     "orchestrator/api": CORE,
     "orchestrator/ui": {*CORE, "orchestrator/graph"},
     "workers/sdk": {"schemas"},

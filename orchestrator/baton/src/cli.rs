@@ -332,6 +332,14 @@ pub struct Settings {
     #[arg(long, env = "BATON_BINDINGS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bindings: Option<PathBuf>,
+    /// URL of an S3-compatible object store for distributed Maps [default: AWS's, by AWS_REGION and AWS credentials]
+    #[arg(long, env = "BATON_S3_ENDPOINT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_endpoint: Option<String>,
+    /// Folder below which distributed Maps may read files and write results [default: none]
+    #[arg(long, env = "BATON_MAP_FILES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub map_files: Option<PathBuf>,
     /// Prefix of topics and of the consumer group [default: baton.]
     #[arg(long, env = "BATON_PREFIX")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -30,6 +30,10 @@ pub struct Config {
     pub embedded: Option<Embedded>,
     /// Folder of binding files.
     pub bindings: Option<PathBuf>,
+    /// URL of the object store of distributed Maps, if it isn't AWS's.
+    pub s3_endpoint: Option<String>,
+    /// Folder whose files distributed Maps may use.
+    pub map_files: Option<PathBuf>,
     /// How Kafka is used.
     pub kafka: baton_kafka::Config,
     /// Most HTTP requests at a time.
@@ -167,6 +171,8 @@ impl Config {
             folder,
             embedded,
             bindings: given.bindings,
+            s3_endpoint: given.s3_endpoint,
+            map_files: given.map_files,
             kafka,
             requests_max: given
                 .requests_max

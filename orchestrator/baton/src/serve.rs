@@ -17,7 +17,10 @@ use axum::serve::{Listener, ListenerExt};
 use baton_api::{App, Parts, Watches};
 use baton_engine::ViewWriter;
 use baton_engine::registry::Registry;
+use baton_kafka::map_io::MapIo;
 use baton_kafka::{Ports, Runtime, RuntimeHandle, StartError};
+use baton_objects::{Files, Storage, Stores};
+use baton_schemas::Payload;
 use baton_store::Store;
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -193,6 +196,42 @@ fn recorder(config: &Config, store: &Arc<Store>) -> Result<Option<Arc<Recorder>>
     Ok(Some(Arc::new(recorder)))
 }
 
+/// The object store of distributed Maps.
+#[cfg(feature = "s3")]
+fn objects(config: &Config) -> Result<Option<Arc<dyn Storage>>, Error> {
+    let s3 = baton_objects::S3Config {
+        endpoint: config.s3_endpoint.clone(),
+        region: Some(config.region.clone()),
+    };
+    let s3 = baton_objects::S3::new(s3);
+    let s3 = s3.map_err(|e| Error(format!("a thread can't be started: {e}")))?;
+    Ok(Some(Arc::new(s3)))
+}
+
+/// The object store of distributed Maps: this build has none.
+#[cfg(not(feature = "s3"))]
+fn objects(config: &Config) -> Result<Option<Arc<dyn Storage>>, Error> {
+    match &config.s3_endpoint {
+        None => Ok(None),
+        Some(_) => Err(Error(
+            "--s3-endpoint: this build has no object stores; build baton with --features s3"
+                .to_owned(),
+        )),
+    }
+}
+
+/// Where distributed Maps read items and write results.
+fn map_io(config: &Config) -> Result<Arc<MapIo>, Error> {
+    let files = config.map_files.clone().map(Files::new);
+    let stores = Stores {
+        objects: objects(config)?,
+        files: files.map(|files| Arc::new(files) as Arc<dyn Storage>),
+    };
+    Ok(Arc::new(move |request: &Payload| {
+        baton_objects::serve(&stores, request)
+    }))
+}
+
 /// Serves "alive, not ready" while the engine starts; `None` if the end was asked for meanwhile.
 async fn start_engine(
     config: &Config,
@@ -209,6 +248,7 @@ async fn start_engine(
         views,
         checkpoints: store.clone(),
         queries: store.clone(),
+        map_io: map_io(config)?,
     };
     let mut starting = tokio::task::spawn_blocking(move || {
         Runtime::start_unless(kafka, ports, &|| asked.load(Ordering::Relaxed))

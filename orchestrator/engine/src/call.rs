@@ -3,7 +3,7 @@
 //! Every answer, errors included, is given when everything appended before its decision is effective (R6).
 
 use crate::definitions::Definition;
-use baton_machine::Status;
+use baton_machine::{MapRunBounds, Status};
 use baton_schemas::history::Failure;
 use baton_schemas::{Outcome, Payload, TaskToken};
 use std::sync::Arc;
@@ -38,6 +38,15 @@ pub enum Call {
         execution: Arc<str>,
         /// Whether it is to be paused.
         paused: bool,
+    },
+    /// UpdateMapRun.
+    UpdateMapRun {
+        /// ARN of the execution that runs the Map.
+        execution: Arc<str>,
+        /// ARN of the run.
+        run: Arc<str>,
+        /// The new bounds.
+        bounds: MapRunBounds,
     },
     /// SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat.
     Complete {

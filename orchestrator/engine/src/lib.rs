@@ -14,8 +14,10 @@ pub mod recall;
 pub mod registry;
 pub mod views;
 
+/// Queue of what distributed Maps have read and written: served by the node itself, it has no topic.
+pub use baton_machine::MAP_IO;
 pub use call::{Call, CallError, CallId, Calls, Reply};
 pub use definitions::{Definition, Definitions};
-pub use owner::Owner;
+pub use owner::{Owner, reports};
 pub use ports::{Action, Appended, Input, InputRecord, Outbound, Settings};
 pub use views::{Applied, Change, Checkpoint, Checkpoints, ViewWriter, Views};

@@ -288,6 +288,20 @@ pub enum Outbound {
         /// The command.
         command: Box<Command>,
     },
+    /// To the requests topic: a child execution to start or stop.
+    Request {
+        /// The child's partition.
+        partition: i32,
+        /// The request.
+        request: Box<Request>,
+    },
+    /// To the completions topic: what a child reports to its parent.
+    Report {
+        /// The parent's partition.
+        partition: i32,
+        /// The report.
+        completion: Box<Completion>,
+    },
     /// To the control topic.
     Control(Control),
     /// To whoever started the execution by a record.

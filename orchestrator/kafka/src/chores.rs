@@ -131,6 +131,16 @@ impl Chores {
         to: &ReplyTo,
         execution: &Arc<str>,
     ) -> Result<(), Closed> {
+        // A child's parent waits for a completion of its task, anybody else for the result.
+        if let Some(report) = report::to_parent(&*self.views, execution) {
+            let to = To {
+                topic: &to.topic,
+                partition: Some(to.partition),
+            };
+            self.effects
+                .send_outgoing(to, &report, Tag::Owner { partition, id });
+            return Ok(());
+        }
         let Some(closed) = report::closed(&*self.views, execution) else {
             let result = Err(format!("the result of {execution} is not in the views"));
             return self.inbox.push(Message::Input {

@@ -11,7 +11,7 @@ use crate::registry_io::{PutAnswer, ReadAnswer, Request};
 use crate::status::{Readiness, SharedStatus};
 use crate::survey::{Queue, survey};
 use crate::topics::{Admin, TopicError};
-use crate::{asker, chores, history_reader, membership, reader, rejects};
+use crate::{asker, chores, history_reader, map_io, membership, reader, rejects};
 use baton_engine::registry::{RegistryError, RegistryWriter};
 use baton_engine::{Call, CallError, Calls, Reply};
 use baton_schemas::registry::RegistryEntry;
@@ -49,6 +49,7 @@ pub(crate) struct Stops {
     pub histories: Sender<history_reader::Job>,
     pub asker: Sender<asker::Job>,
     pub chores: Sender<chores::Job>,
+    pub map_io: Sender<Option<map_io::Job>>,
     pub rejects: Sender<rejects::Job>,
     pub nodes: Sender<Nudge>,
     /// Dropped at the end.
@@ -165,6 +166,9 @@ impl RuntimeHandle {
         }
         let _ = stops.asker.send(asker::Job::Stop);
         let _ = stops.chores.send(chores::Job::Stop);
+        for _ in 0..crate::limits::MAP_IO_THREADS {
+            let _ = stops.map_io.try_send(None);
+        }
         let _ = stops.rejects.send(rejects::Job::Stop);
         let _ = stops.nodes.send(Nudge::Stop);
         drop(lock(&stops.lookout).take());

@@ -30,6 +30,7 @@ mod inbox;
 pub mod limits;
 mod lookout;
 mod mailbox;
+pub mod map_io;
 pub mod measures;
 mod membership;
 pub mod metrics;

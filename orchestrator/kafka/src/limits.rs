@@ -79,6 +79,8 @@ pub const FENCED_PAUSE: Duration = Duration::from_secs(5);
 pub const DRIVER_IDLE_MAX: Duration = Duration::from_millis(500);
 /// Threads that read histories back.
 pub const HISTORY_READERS: usize = 2;
+/// Threads that read items and write results of distributed Maps.
+pub const MAP_IO_THREADS: usize = 4;
 /// How long a queue of an activity is read on after nobody waits for its tasks any more.
 pub const ACTIVITY_IDLE: Duration = Duration::from_secs(10);
 /// Most who wait for the tasks of one activity on a node (AWS: 1,000 pollers).

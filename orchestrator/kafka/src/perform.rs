@@ -11,7 +11,8 @@ use crate::nodes::Nudge;
 use crate::producer::{Sender, Slot, Tag, To};
 use crate::registry_io::Request;
 use crate::status::SharedStatus;
-use crate::{asker, chores, history_reader, membership, reader, rejects};
+use crate::{asker, chores, history_reader, map_io, membership, reader, rejects};
+use baton_engine::MAP_IO;
 use baton_engine::ports::{Outbound, ReadFrom};
 use baton_engine::{Action, Applied, CallError, CallId, Reply, ViewWriter};
 use baton_schemas::history::InputTopic;
@@ -45,6 +46,7 @@ pub struct Ways {
     pub rejects: Mailbox<rejects::Job>,
     pub registry: Mailbox<Request>,
     pub nodes: Mailbox<Nudge>,
+    pub map_io: Mailbox<Option<map_io::Job>>,
     pub views: Box<dyn ViewWriter>,
     pub status: SharedStatus,
     pub counters: Arc<Counters>,
@@ -241,11 +243,38 @@ impl Performer {
             partition: None,
         };
         match outbound {
+            Outbound::Command { queue, command } if &*queue == MAP_IO => {
+                self.ways.map_io.send(Some(map_io::Job {
+                    partition,
+                    id,
+                    command: *command,
+                }));
+            }
             Outbound::Command { queue, command } => {
                 let topic = self.queue_topic(&queue);
                 self.ways
                     .effects
                     .send_outgoing(by_key(&topic), &*command, tag);
+            }
+            Outbound::Request {
+                partition: right,
+                request,
+            } => {
+                let to = To {
+                    topic: &self.topics.requests,
+                    partition: Some(right),
+                };
+                self.ways.effects.send_outgoing(to, &*request, tag);
+            }
+            Outbound::Report {
+                partition: right,
+                completion,
+            } => {
+                let to = To {
+                    topic: &self.topics.completions,
+                    partition: Some(right),
+                };
+                self.ways.effects.send_outgoing(to, &*completion, tag);
             }
             Outbound::Control(control) => {
                 self.ways
@@ -439,6 +468,7 @@ impl Performer {
         self.ways.histories.flush();
         self.ways.asker.flush();
         self.ways.chores.flush();
+        self.ways.map_io.flush();
         self.ways.rejects.flush();
         self.ways.registry.flush();
         self.ways.nodes.flush();
@@ -451,6 +481,7 @@ impl Performer {
             || self.ways.histories.is_behind()
             || self.ways.asker.is_behind()
             || self.ways.chores.is_behind()
+            || self.ways.map_io.is_behind()
             || self.ways.rejects.is_behind()
             || self.ways.registry.is_behind()
     }

@@ -8,11 +8,12 @@ use crate::handle::{Inner, RuntimeHandle, Stops};
 use crate::history_reader::HistoryReader;
 use crate::inbox::Inbox;
 use crate::limits::{
-    APPEND_WAIT_MAX, HISTORY_READERS, MAILBOX_MAX, REGISTRY_REQUESTS_MAX, REGISTRY_TIMEOUT,
-    RETRY_EVERY, SEND_WAIT_MAX,
+    APPEND_WAIT_MAX, HISTORY_READERS, MAILBOX_MAX, MAP_IO_THREADS, REGISTRY_REQUESTS_MAX,
+    REGISTRY_TIMEOUT, RETRY_EVERY, SEND_WAIT_MAX,
 };
 use crate::lookout::Lookout;
 use crate::mailbox::Mailbox;
+use crate::map_io::{self, MapIo, MapIoServer};
 use crate::membership::Membership;
 use crate::metrics::Counters;
 use crate::nodes::{Hints, Nodes, now_ms};
@@ -79,6 +80,8 @@ pub struct Ports {
     pub checkpoints: Arc<dyn Checkpoints>,
     /// Answers queries of the views.
     pub queries: Arc<dyn Views>,
+    /// Reads items and writes results of distributed Maps.
+    pub map_io: Arc<MapIo>,
 }
 
 /// The engine on Kafka.
@@ -104,6 +107,7 @@ impl Runtime {
                 views,
                 checkpoints,
                 queries,
+                map_io: Arc::new(map_io::nothing),
             },
             &|| false,
         )
@@ -219,6 +223,16 @@ impl Assembly {
             unmade: BTreeMap::new(),
         };
         threads.push(spawn("chores", move || chores.run())?);
+        let (to_map_io, jobs) = bounded(MAILBOX_MAX);
+        for _ in 0..MAP_IO_THREADS {
+            let server = MapIoServer {
+                jobs: jobs.clone(),
+                effects: producer.sender(Kind::Effects, SEND_WAIT_MAX),
+                serve: ports.map_io.clone(),
+                inbox: inbox.clone(),
+            };
+            threads.push(spawn("map-io", move || server.run())?);
+        }
         let (to_rejects, jobs) = bounded(MAILBOX_MAX);
         let effects = producer.sender(Kind::Effects, SEND_WAIT_MAX);
         let rejects = Rejects::new(&config, admin.clone(), effects, jobs, inbox.clone())?;
@@ -257,6 +271,7 @@ impl Assembly {
             rejects: Mailbox::new(to_rejects.clone()),
             registry: Mailbox::new(to_registry.clone()),
             nodes: Mailbox::new(to_nodes.clone()),
+            map_io: Mailbox::new(to_map_io.clone()),
             views: ports.views,
             status: status.clone(),
             counters: counters.clone(),
@@ -288,6 +303,7 @@ impl Assembly {
             chores: to_chores,
             rejects: to_rejects,
             nodes: to_nodes,
+            map_io: to_map_io,
             lookout: Mutex::new(Some(to_lookout)),
         };
         let threads = Mutex::new(threads);

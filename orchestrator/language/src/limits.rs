@@ -62,3 +62,9 @@ pub const MAX_ATTEMPTS_MAX: u64 = 99_999_999;
 pub const MAX_DELAY_SECONDS_MAX: u64 = 31_622_400;
 /// Largest `MaxConcurrency` of a Map.
 pub const MAX_CONCURRENCY_MAX: u64 = 99_999_999;
+/// Longest `Label` of a distributed Map, characters (AWS: 40).
+pub const LABEL_LENGTH_MAX: usize = 40;
+/// Most items that one distributed Map reads (AWS: 100,000,000).
+pub const MAX_ITEMS_MAX: u64 = 100_000_000;
+/// Largest `MaxInputBytesPerBatch` (AWS: 262,144).
+pub const BATCH_BYTES_MAX: u64 = 262_144;

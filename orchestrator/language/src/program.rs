@@ -7,7 +7,7 @@
 use crate::choice::Rule;
 use crate::jsonata::{Expression, Form, Reads};
 use crate::path::{Path, ReferencePath};
-use crate::resource::{Resource, lambda_queue};
+use crate::resource::{INSIDE, Resource, lambda_queue};
 use crate::template::Template;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -145,9 +145,131 @@ pub struct Map {
     /// `ToleratedFailureCount` or `...Path`.
     pub tolerated_failure_count: Option<SecondsSource>,
     /// `ToleratedFailurePercentage` or `...Path`.
-    pub tolerated_failure_percentage: Option<SecondsSource>,
+    pub tolerated_failure_percentage: Option<Percentage>,
     /// Start of the item processor.
     pub processor: StateId,
+    /// What the distributed mode adds; `None` is inline.
+    pub distributed: Option<Box<Distributed>>,
+}
+
+/// What a distributed Map has beyond an inline one: its items are processed by child executions.
+#[derive(Debug)]
+pub struct Distributed {
+    /// `ExecutionType: EXPRESS`; else the children are standard executions.
+    pub express: bool,
+    /// `Label`
+    pub label: Option<Arc<str>>,
+    /// `ItemReader`; without it the items are in the state's input.
+    pub reader: Option<ItemReader>,
+    /// `ItemBatcher`
+    pub batcher: Option<ItemBatcher>,
+    /// `ResultWriter`
+    pub writer: Option<ResultWriter>,
+}
+
+/// `ItemReader`: where items are read from.
+#[derive(Debug)]
+pub struct ItemReader {
+    /// `Resource`
+    pub source: ItemSource,
+    /// `Parameters` or `Arguments`: bucket and key, path, or topic.
+    pub arguments: Option<Recipe>,
+    /// `ReaderConfig.InputType`
+    pub input_type: Option<InputType>,
+    /// `ReaderConfig.Transformation: LOAD_AND_FLATTEN`: listed objects are read themselves.
+    pub flatten: bool,
+    /// `ReaderConfig.CSVHeaderLocation` and `CSVHeaders`
+    pub headers: CsvHeaders,
+    /// `ReaderConfig.CSVDelimiter`, the byte that it stands for.
+    pub delimiter: u8,
+    /// `ReaderConfig.ManifestType: ATHENA_DATA`; else `S3_INVENTORY`.
+    pub athena_manifest: bool,
+    /// `ReaderConfig.ItemsPointer`: JSON pointer to the array within a JSON file.
+    pub pointer: Option<Arc<str>>,
+    /// `ReaderConfig.MaxItems` or `...Path`; 0 is no limit.
+    pub max_items: Option<SecondsSource>,
+}
+
+/// What an item reader reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemSource {
+    /// `s3:getObject`
+    Object,
+    /// `s3:listObjectsV2`
+    List,
+    /// Baton's own: a file on the node (`baton:readFile`).
+    File,
+    /// Baton's own: a range of a Kafka topic (`baton:readTopic`).
+    Topic,
+}
+
+/// What the object or file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputType {
+    /// An array, or an object whose fields are the items.
+    Json,
+    /// One JSON value a line.
+    JsonLines,
+    /// Rows of fields.
+    Csv,
+    /// A list of further files.
+    Manifest,
+}
+
+/// Where the names of CSV fields are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CsvHeaders {
+    /// In the first row.
+    FirstRow,
+    /// Here.
+    Given(Vec<Arc<str>>),
+}
+
+/// `ItemBatcher`: several items for one child.
+#[derive(Debug)]
+pub struct ItemBatcher {
+    /// `MaxItemsPerBatch` or `...Path`
+    pub max_items: Option<SecondsSource>,
+    /// `MaxInputBytesPerBatch` or `...Path`
+    pub max_bytes: Option<SecondsSource>,
+    /// `BatchInput`
+    pub input: Option<Recipe>,
+}
+
+/// `ResultWriter`: what becomes of the children's results.
+#[derive(Debug)]
+pub struct ResultWriter {
+    /// Where they are written: `Some(false)` to an object store, `Some(true)` to files of the node; `None`: they are the
+    /// state's result.
+    pub destination: Option<bool>,
+    /// `Parameters` or `Arguments`: bucket and prefix.
+    pub arguments: Option<Recipe>,
+    /// `WriterConfig.Transformation`
+    pub transformation: Transformation,
+    /// `WriterConfig.OutputType: JSONL`; else `JSON`.
+    pub json_lines: bool,
+}
+
+/// The form of a child's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transformation {
+    /// All that is known of the child.
+    None,
+    /// Its output.
+    Compact,
+    /// Its output; of an array, its items.
+    Flatten,
+}
+
+/// A percentage that is written down or found in the input.
+#[derive(Debug)]
+pub enum Percentage {
+    /// Written down.
+    Fixed(f64),
+    /// Found by this path; must be a number from 0 to 100.
+    Path(Path),
+    /// The value of this expression; must be a number from 0 to 100.
+    Expression(Expression),
 }
 
 /// Where a Map's items are.
@@ -287,6 +409,7 @@ impl State {
             None => self.parameters.as_ref()?.fixed_text("FunctionName"),
         };
         let by_parameters = || lambda_queue(name()?);
-        task.resource.queue.clone().or_else(by_parameters)
+        let queue = task.resource.queue.clone().or_else(by_parameters);
+        queue.filter(|queue| &**queue != INSIDE)
     }
 }

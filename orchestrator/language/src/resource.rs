@@ -34,6 +34,11 @@ pub enum Family {
 
 const CALLBACK: &str = ".waitForTaskToken";
 
+/// Stands in the place of a queue for tasks that the orchestrator does itself: `states:startExecution`.
+pub const INSIDE: &str = "inside";
+/// The queue of what distributed Maps have read and written; nodes serve it themselves, it has no topic.
+pub const MAP_IO: &str = "inside.map-io";
+
 /// Actions of AWS's optimised integrations; other actions of these services AWS does not recognise.
 const ACTIONS: [(&str, &[&str]); 6] = [
     (
@@ -132,6 +137,8 @@ fn parse_service(arn: &str, service: &str) -> Result<Resource, String> {
     let queue = match kind {
         "baton" => Some(baton_queue(arn, action)?),
         "lambda" if action == "invoke" => None,
+        // Only what AWS recognises; a worker is not asked.
+        "states" => service_queue(arn, kind, action).map(|_| Some(INSIDE.into()))?,
         _ => Some(service_queue(arn, kind, action)?),
     };
     Ok(Resource {
@@ -262,7 +269,7 @@ mod tests {
             Family::Task,
             "states",
             "startExecution.sync:2",
-            Some("aws-sdk.states"),
+            Some(INSIDE),
             false,
         );
         check(

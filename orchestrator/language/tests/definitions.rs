@@ -1,6 +1,8 @@
 //! Whole definitions: what they compile to, what is found wrong with them, and where.
 
-use baton_language::program::{StateKind, TextSource, WaitFor};
+use baton_language::program::{
+    CsvHeaders, InputType, ItemSource, Percentage, StateKind, TextSource, Transformation, WaitFor,
+};
 use baton_language::{Diagnostic, Severity, compile, compile_express};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -216,25 +218,149 @@ fn faults_are_worded_and_placed_as_aws_does() {
     );
 }
 
+/// A distributed Map with these fields beside its processor.
+fn distributed(fields: Value) -> Value {
+    let mut map = json!({"Type": "Map", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+        "StartAt": "I", "States": {"I": {"Type": "Succeed"}}}});
+    let own = map.as_object_mut().expect("an object");
+    own.extend(fields.as_object().expect("an object").clone());
+    machine(map)
+}
+
 #[test]
-fn what_is_not_supported_yet_is_refused_and_never_ignored() {
-    let refused = |definition: Value, location: &str| {
-        let found = findings(&definition);
+fn a_distributed_map_is_read_whole() {
+    let definition = distributed(json!({
+        "Label": "Orders", "ToleratedFailurePercentage": 12.5,
+        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key.$": "$.k"},
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["a", "b"],
+                "CSVDelimiter": "PIPE", "MaxItemsPath": "$.max"}},
+        "ItemBatcher": {"MaxItemsPerBatch": 10, "MaxInputBytesPerBatchPath": "$.bytes", "BatchInput": {"t.$": "$.t"}},
+        "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"},
+            "WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSONL"}}
+    }));
+    let (program, _) = compile(&definition.to_string()).expect("a right definition");
+    let StateKind::Map(map) = &program.states[0].kind else {
+        panic!("not a Map state")
+    };
+    let found = map.distributed.as_ref().expect("distributed");
+    assert!(found.express && found.label.as_deref() == Some("Orders"));
+    let reader = found.reader.as_ref().expect("a reader");
+    assert_eq!(
+        (reader.source, reader.input_type),
+        (ItemSource::Object, Some(InputType::Csv))
+    );
+    assert_eq!(
+        reader.headers,
+        CsvHeaders::Given(vec!["a".into(), "b".into()])
+    );
+    assert_eq!((reader.delimiter, reader.flatten), (b'|', false));
+    assert!(reader.max_items.is_some() && reader.arguments.is_some());
+    let batcher = found.batcher.as_ref().expect("a batcher");
+    assert!(batcher.max_items.is_some() && batcher.max_bytes.is_some() && batcher.input.is_some());
+    let writer = found.writer.as_ref().expect("a writer");
+    assert_eq!(writer.destination, Some(false));
+    assert!(writer.json_lines && writer.transformation == Transformation::Flatten);
+    assert!(matches!(map.tolerated_failure_percentage, Some(Percentage::Fixed(p)) if p == 12.5));
+}
+
+#[test]
+fn what_a_distributed_map_cannot_have_is_refused() {
+    let reader = |config: Value| {
+        json!({"ItemReader": {"Resource": "arn:aws:states:::s3:getObject",
+        "Parameters": {"Bucket": "b", "Key": "k"}, "ReaderConfig": config}})
+    };
+    for (fields, location, word) in [
+        (
+            json!({"Label": "a b"}),
+            "/States/S/Label",
+            "can't be a label",
+        ),
+        (
+            json!({"Label": "l".repeat(41)}),
+            "/States/S/Label",
+            "1 to 40 characters",
+        ),
+        (
+            json!({"ToleratedFailurePercentage": 100.5}),
+            "/States/S/ToleratedFailurePercentage",
+            "from 0 to 100",
+        ),
+        (
+            json!({"ItemReader": {}}),
+            "/States/S/ItemReader",
+            "[Resource]",
+        ),
+        (
+            json!({"ItemReader": {"Resource": "arn:aws:states:::sqs:read"}}),
+            "/States/S/ItemReader/Resource",
+            "can't be read",
+        ),
+        (
+            reader(json!({})),
+            "/States/S/ItemReader/ReaderConfig",
+            "[InputType]",
+        ),
+        (
+            reader(json!({"InputType": "PARQUET"})),
+            "/States/S/ItemReader/ReaderConfig/InputType",
+            "PARQUET",
+        ),
+        (
+            reader(json!({"InputType": "XML"})),
+            "/States/S/ItemReader/ReaderConfig/InputType",
+            "is not one of JSON",
+        ),
+        (
+            reader(json!({"InputType": "CSV", "CSVHeaderLocation": "GIVEN"})),
+            "/States/S/ItemReader/ReaderConfig",
+            "[CSVHeaders]",
+        ),
+        (
+            json!({"ItemBatcher": {}}),
+            "/States/S/ItemBatcher",
+            "MaxItemsPerBatch",
+        ),
+        (
+            json!({"ResultWriter": {}}),
+            "/States/S/ResultWriter",
+            "'Resource' and 'Parameters'",
+        ),
+        (
+            json!({"ResultWriter": {"Resource": "arn:aws:states:::s3:putObject"}}),
+            "/States/S/ResultWriter",
+            "'Resource' and 'Parameters'",
+        ),
+        (
+            json!({"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Arguments": {}}}),
+            "/States/S/ItemReader",
+            "'Arguments'",
+        ),
+    ] {
+        let found = findings(&distributed(fields.clone()));
         let head = format!("SCHEMA_VALIDATION_FAILED {location}: ");
         assert!(
             found
                 .iter()
-                .any(|text| text.starts_with(&head) && text.contains("supported yet")),
-            "{location}: {found:#?}"
+                .any(|text| text.starts_with(&head) && text.contains(word)),
+            "{fields}: {found:#?}"
         );
-    };
-    let distributed = json!({"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
-    let map = json!({"Type": "Map", "ItemProcessor": distributed, "ItemReader": {}, "End": true});
-    refused(
-        machine(map.clone()),
-        "/States/S/ItemProcessor/ProcessorConfig/Mode",
-    );
-    refused(machine(map), "/States/S/ItemReader");
+    }
+}
+
+#[test]
+fn the_inline_mode_has_no_fields_of_the_distributed_one() {
+    let leaf = json!({"StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
+    let map =
+        json!({"Type": "Map", "ItemProcessor": leaf, "ItemReader": {}, "Label": "l", "End": true});
+    let found = findings(&machine(map));
+    for name in ["ItemReader", "Label"] {
+        let text = format!(
+            "SCHEMA_VALIDATION_FAILED /States/S: Field '{name}' is not supported for the mode 'INLINE'"
+        );
+        assert!(found.contains(&text), "{found:#?}");
+    }
+    assert!(compile_express(&distributed(json!({})).to_string()).is_err());
 }
 
 #[test]

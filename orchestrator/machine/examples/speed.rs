@@ -236,6 +236,7 @@ fn start() -> Start {
         reply_to: None,
         qualifier: None,
         express: None,
+        parent: None,
     };
     let arn = Arc::from("arn:aws:states:us-east-1:000000000000:execution:m:run");
     Start {

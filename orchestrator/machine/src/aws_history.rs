@@ -86,6 +86,11 @@ pub fn type_name(kind: &EventKind) -> &'static str {
         K::ExecutionPaused => "ExecutionPaused",
         K::ExecutionResumed => "ExecutionResumed",
         K::CompletionHeld { .. } => "CompletionHeld",
+        K::MapRunAsked => "MapRunAsked",
+        K::MapRunAnswered => "MapRunAnswered",
+        K::MapChildrenStarted { .. } => "MapChildrenStarted",
+        K::MapChildEnded { .. } => "MapChildEnded",
+        K::MapRunChanged => "MapRunChanged",
         K::CompletionIgnored { .. } => "CompletionIgnored",
     }
 }

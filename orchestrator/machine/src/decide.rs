@@ -52,9 +52,10 @@ impl<'a> Decider<'a> {
 
     /// The first step.
     pub fn start(mut self, started: Started, input: Payload) -> Step {
+        let start = self.execution.start_of(&started);
         let first = EventKind::ExecutionStarted(Box::new(started));
         let done = self.emit(0, first, Some(input.clone())).and_then(|_| {
-            self.ready.push_back((0, self.program.start, input));
+            self.ready.push_back((0, start, input));
             self.run()
         });
         self.conclude(done)
@@ -129,6 +130,11 @@ impl<'a> Decider<'a> {
         Ok(())
     }
 
+    fn is_map_run(&self, frame: u32) -> bool {
+        let frame = self.execution.frame(frame);
+        frame.is_some_and(|frame| frame.map_run().is_some())
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.execution.status != Status::Running
     }
@@ -179,12 +185,22 @@ impl<'a> Decider<'a> {
                 None => self.ignore(task, "no open task has this id")?,
             },
             Stimulus::TaskSucceeded { task, output } => match self.execution.frame_of(task) {
+                Some(frame) if self.is_map_run(frame) => {
+                    states::map_run::answered(self, frame, output)?
+                }
                 Some(frame) => states::task::succeeded(self, frame, output)?,
                 None => self.ignore(task, "no open task has this id")?,
             },
             Stimulus::TaskFailed { task, failure } => match self.execution.frame_of(task) {
+                Some(frame) if self.is_map_run(frame) => {
+                    states::map_run::refused(self, frame, errors::bounded(failure))?
+                }
                 Some(frame) => states::task::failed(self, frame, errors::bounded(failure))?,
                 None => self.ignore(task, "no open task has this id")?,
+            },
+            Stimulus::ChangeMapRun { run, bounds } => match self.execution.map_run_frame(&run) {
+                Some(frame) => states::map_run::changed(self, frame, &bounds)?,
+                None => self.ignore(0, "no map run has this ARN")?,
             },
             Stimulus::Heartbeat { task } => match self.execution.frame_of(task) {
                 Some(frame) => self
@@ -202,7 +218,10 @@ impl<'a> Decider<'a> {
             | Stimulus::Pause
             | Stimulus::Resume
             | Stimulus::Redrive { .. } => return Ok(()),
-            Stimulus::Stop(_) | Stimulus::Fail(_) | Stimulus::TimeOut => 0,
+            Stimulus::Stop(_)
+            | Stimulus::Fail(_)
+            | Stimulus::TimeOut
+            | Stimulus::ChangeMapRun { .. } => 0,
             Stimulus::TaskStarted { task, .. }
             | Stimulus::TaskSubmitted { task, .. }
             | Stimulus::TaskSucceeded { task, .. }
@@ -212,8 +231,14 @@ impl<'a> Decider<'a> {
         self.ignore(task, "the execution is closed")
     }
 
-    /// Notes a completion that changes nothing.
-    pub(crate) fn ignore(&mut self, task: u64, reason: &str) -> Flow {
+    /// Writes an internal event of `frame`.
+    pub fn emit_internal(&mut self, frame: u32, kind: EventKind, data: Option<Payload>) -> Flow {
+        debug_assert!(kind.is_internal());
+        self.emit_after(0, frame, kind, data).map(drop)
+    }
+
+    /// Notes that what came for `task` changes nothing.
+    pub fn ignore(&mut self, task: u64, reason: &str) -> Flow {
         let ignored = EventKind::CompletionIgnored {
             task,
             reason: Arc::from(reason),
@@ -257,6 +282,7 @@ impl<'a> Decider<'a> {
             Some(Phase::Waiting { .. }) => states::wait::finish(self, id),
             Some(Phase::Retrying { .. }) => states::again(self, id),
             Some(Phase::Task(_)) => states::task::timed_out(self, id, heartbeat),
+            Some(Phase::MapRun(_)) => states::map_run::go_on(self, id),
             Some(Phase::Idle | Phase::Held(_) | Phase::Forked(_)) | None => Ok(()),
         }
     }

@@ -4,6 +4,7 @@
 
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, Failure};
+use baton_schemas::parent::{MapItem, ReportForm};
 use std::sync::Arc;
 
 /// What must be done outside once the step's record is effective. Derived from events by `apply` alone, so that replay
@@ -17,8 +18,39 @@ pub enum Effect {
         /// Event id of the task.
         task: u64,
     },
+    /// Start a child execution.
+    StartChild(Box<ChildStart>),
+    /// Stop a child execution.
+    StopChild {
+        /// Its ARN.
+        execution: Arc<str>,
+    },
+    /// The execution started: its parent hears of it, if it waits for that.
+    Started {
+        /// When, milliseconds since the epoch.
+        start_ms: i64,
+    },
     /// The execution closed.
     Closed(Closing),
+}
+
+/// A child execution to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChildStart {
+    /// Event id of the task or map run that it reports to.
+    pub task: u64,
+    /// Its ARN.
+    pub execution: Arc<str>,
+    /// ARN of its machine; of a Map's child that of the machine with the Map's label behind it.
+    pub machine: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its input.
+    pub input: Payload,
+    /// What it reports.
+    pub report: ReportForm,
+    /// Set if it is a child of a distributed Map.
+    pub item: Option<MapItem>,
 }
 
 /// A task to send to a worker.
@@ -53,6 +85,12 @@ pub struct Closing {
     pub output: Option<Payload>,
     /// Error and cause, if it did not.
     pub failure: Failure,
+    /// Its input.
+    pub input: Payload,
+    /// When it started, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// When it closed, milliseconds since the epoch.
+    pub stop_ms: i64,
 }
 
 /// What one stimulus led to.

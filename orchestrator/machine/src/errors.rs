@@ -19,6 +19,10 @@ pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub(crate) const RUNTIME: &str = "States.Runtime";
 /// A payload is too large; caught only by name.
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+/// More items of a distributed Map failed than it tolerates.
+pub(crate) const EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
+/// A distributed Map's items could not be read.
+pub(crate) const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
 
 /// Whether an `ErrorEquals` list matches `error`.
 pub(crate) fn matches(error_equals: &[Arc<str>], error: Option<&str>) -> bool {

@@ -7,9 +7,13 @@ use crate::effect::{Effect, Status, Step, TaskCommand};
 use crate::frame::{Fork, Frame, OpenTask, seconds_to_ms};
 use crate::interventions::Interventions;
 use crate::limits;
+use crate::map_run::MapRunStatus;
+use crate::states;
 use crate::stimulus::Stimulus;
 use crate::timers::Timers;
 use baton_language::Program;
+use baton_language::program::{StateId, StateKind};
+use baton_language::resource::{INSIDE, MAP_IO};
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, Resource, Started};
 use serde_json::Value;
@@ -150,6 +154,7 @@ impl Execution {
             reply_to: None,
             qualifier: None,
             express: None,
+            parent: None,
         };
         let input = Payload::empty_object();
         Self {
@@ -208,15 +213,21 @@ impl Execution {
         let others = self.others.iter().flat_map(|others| others.frames.values());
         std::iter::once(&self.main)
             .chain(others)
-            .filter_map(|frame| frame.task().map(|task| self.command(frame, task)))
+            .filter_map(|frame| self.command_of(frame))
             .collect()
     }
 
     /// The command of the task of this event id, if it is open.
     #[must_use]
     pub fn open_command(&self, task: u64) -> Option<TaskCommand> {
-        let frame = self.frame(self.frame_of(task)?)?;
-        frame.task().map(|open| self.command(frame, open))
+        self.command_of(self.frame(self.frame_of(task)?)?)
+    }
+
+    /// The command that a frame waits for: of its task, or of its map run. A nested start is none.
+    fn command_of(&self, frame: &Frame) -> Option<TaskCommand> {
+        let task = frame.task().filter(|task| &*task.queue != INSIDE);
+        task.map(|task| self.command(frame, task))
+            .or_else(|| self.map_command(frame))
     }
 
     /// Task queue of the task of this event id, and when it was scheduled (milliseconds since the epoch), if it is open.
@@ -249,14 +260,18 @@ impl Execution {
         let since_ms = self
             .last_redrive()
             .map_or(self.started_ms, |redrive| redrive.at_ms);
-        self.program
-            .timeout_s
-            .map(|s| since_ms.saturating_add(seconds_to_ms(s)))
+        // A Map's child ends with its parent; one of Express type after five minutes.
+        let parent = self.started.parent.as_ref();
+        let timeout_s = match parent.and_then(|parent| parent.item.as_ref()) {
+            None => self.program.timeout_s,
+            Some(item) => item.express.then_some(limits::EXPRESS_SECONDS_MAX),
+        };
+        timeout_s.map(|s| since_ms.saturating_add(seconds_to_ms(s)))
     }
 
     /// The frame that waits for this task.
     pub(crate) fn frame_of(&self, task: u64) -> Option<u32> {
-        if self.main.task().is_some_and(|open| open.id == task) {
+        if self.main.awaits() == Some(task) {
             return Some(0);
         }
         self.others.as_ref()?.tasks.get(&task).copied()
@@ -305,6 +320,51 @@ impl Execution {
     pub(crate) fn frame_ids(&self) -> Vec<u32> {
         let others = self.others.iter().flat_map(|others| others.frames.keys());
         std::iter::once(0).chain(others.copied()).collect()
+    }
+
+    /// Where the execution begins: a Map's child with the Map's processor.
+    pub(crate) fn start_of(&self, started: &Started) -> StateId {
+        let item = started.parent.as_ref().and_then(|p| p.item.as_ref());
+        let map = item.and_then(|item| self.program.find(&item.state));
+        match map.map(|id| &self.program.state(id).kind) {
+            Some(StateKind::Map(map)) => map.processor,
+            _ => self.program.start,
+        }
+    }
+
+    /// What the map run of a frame asked for and waits for.
+    pub(crate) fn map_command(&self, frame: &Frame) -> Option<TaskCommand> {
+        let run = frame.map_run()?;
+        let input = states::map_run::request(self, frame, run)?;
+        Some(TaskCommand {
+            task: run.id,
+            queue: MAP_IO.into(),
+            state: self.program.state(frame.state?).name.clone(),
+            attempt: 0,
+            scheduled_ms: run.started_ms,
+            deadline_ms: None,
+            heartbeat_s: None,
+            input,
+        })
+    }
+
+    /// The frame that waits for this map run.
+    pub(crate) fn map_run_frame(&self, run: &str) -> Option<u32> {
+        let is_it = |frame: &Frame| frame.map_run().is_some_and(|found| &*found.arn == run);
+        if is_it(&self.main) {
+            return Some(0);
+        }
+        let mut frames = self.others.iter().flat_map(|others| others.frames.iter());
+        frames.find(|(_, frame)| is_it(frame)).map(|(id, _)| *id)
+    }
+
+    /// The map runs that are under way.
+    #[must_use]
+    pub fn map_runs(&self) -> Vec<MapRunStatus> {
+        let others = self.others.iter().flat_map(|others| others.frames.values());
+        let frames = std::iter::once(&self.main).chain(others);
+        let runs = frames.filter_map(Frame::map_run);
+        runs.map(MapRunStatus::of).collect()
     }
 
     /// The command of an open task.

@@ -126,7 +126,7 @@ impl Decider<'_> {
         if self
             .execution
             .frame(frame)
-            .is_some_and(|frame| frame.fork().is_some())
+            .is_some_and(|frame| frame.is_forked())
         {
             let failed = match &state.kind {
                 StateKind::Map(_) => EventKind::MapStateFailed(failure.clone()),

@@ -3,6 +3,7 @@
 //! Owns: what is remembered of each thread. Frame 0 is the execution's own; every Parallel branch and Map iteration is
 //! a frame of its own until it ends. Kept small: most executions are one frame that waits for one task.
 
+use crate::map_run::MapRun;
 use baton_language::program::StateId;
 use baton_schemas::Payload;
 use baton_schemas::history::{Assigned, Failure, Resource};
@@ -64,6 +65,8 @@ pub(crate) enum Phase {
     Held(Box<HeldTask>),
     /// Waits for its branches or iterations.
     Forked(Box<Fork>),
+    /// Waits for the children of a distributed Map.
+    MapRun(Box<MapRun>),
 }
 
 /// A task that ended while its execution was paused.
@@ -88,6 +91,8 @@ pub(crate) struct OpenTask {
     pub attempt: u32,
     /// Whether ActivityStarted was written.
     pub started: bool,
+    /// Whether TaskSubmitted was written: a first answer may come twice.
+    pub submitted: bool,
     /// When it was scheduled, milliseconds since the epoch.
     pub scheduled_ms: i64,
     /// When it has timed out, milliseconds since the epoch.
@@ -164,6 +169,36 @@ impl Frame {
         }
     }
 
+    /// The map run, if the frame waits for one.
+    pub fn map_run(&self) -> Option<&MapRun> {
+        match &self.phase {
+            Phase::MapRun(run) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// Event id of what it waits for and others may answer: an open task, or a map run.
+    pub fn awaits(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Task(task) => Some(task.id),
+            Phase::MapRun(run) => Some(run.id),
+            _ => None,
+        }
+    }
+
+    /// Whether it waits for what it made itself, so that the state was shown as begun.
+    pub fn is_forked(&self) -> bool {
+        matches!(self.phase, Phase::Forked(_) | Phase::MapRun(_))
+    }
+
+    /// The open task, to change what no timer depends on.
+    pub fn task_mut(&mut self) -> Option<&mut OpenTask> {
+        match &mut self.phase {
+            Phase::Task(task) => Some(task),
+            _ => None,
+        }
+    }
+
     /// The fork, if the frame waits for one.
     pub fn fork(&self) -> Option<&Fork> {
         match &self.phase {
@@ -185,6 +220,7 @@ impl Frame {
         match &self.phase {
             Phase::Waiting { due_ms } | Phase::Retrying { due_ms } => Some(*due_ms),
             Phase::Task(task) => task.deadline_ms,
+            Phase::MapRun(run) => run.due_ms,
             Phase::Idle | Phase::Held(_) | Phase::Forked(_) => None,
         }
     }

@@ -27,6 +27,8 @@ mod frame;
 mod interventions;
 pub mod limits;
 pub mod logging;
+mod map_run;
+mod nested;
 mod pause;
 pub mod redrive;
 mod retry;
@@ -35,6 +37,8 @@ mod stimulus;
 pub mod test_state;
 mod timers;
 
-pub use effect::{Closing, Effect, Status, Step, TaskCommand};
+pub use baton_language::resource::MAP_IO;
+pub use effect::{ChildStart, Closing, Effect, Status, Step, TaskCommand};
 pub use execution::{Execution, Limits, Start};
+pub use map_run::{MapRunBounds, MapRunCounts, MapRunStatus};
 pub use stimulus::Stimulus;

@@ -26,3 +26,21 @@ pub const REDRIVE_TOKENS_MAX: usize = 10;
 pub const REDRIVE_TOKEN_MS: i64 = 15 * 60 * 1_000;
 /// Most entries of one `Retry` that are counted.
 pub const RETRIERS_MAX: usize = 1_024;
+/// Most children of one distributed Map that run at once, also where it says 0 or nothing (AWS: 10,000).
+pub const MAP_CONCURRENCY_MAX: u64 = 10_000;
+/// Most children that one step starts; the next step follows at once.
+pub const MAP_CHILDREN_PER_STEP_MAX: usize = 100;
+/// Largest sum of the inputs of children that one step starts, bytes, but for the last of them.
+pub const MAP_CHILD_BYTES_PER_STEP_MAX: usize = 1_048_576;
+/// Most items of one read.
+pub const MAP_ITEMS_PER_READ_MAX: u64 = 1_000;
+/// Largest sum of the items of one read, bytes, but for the last of them.
+pub const MAP_ITEM_BYTES_PER_READ_MAX: usize = 262_144;
+/// Items that wait for a child when no more are read.
+pub const MAP_ITEMS_WAITING_MAX: usize = 10_000;
+/// Their sum, bytes, when no more are read.
+pub const MAP_ITEM_BYTES_WAITING_MAX: usize = 1_048_576;
+/// Results that wait to be written when a file is made of them, bytes.
+pub const MAP_RESULT_FILE_BYTES: usize = 4 * 1_048_576;
+/// Children of Express type end after this long, seconds (AWS: five minutes).
+pub const EXPRESS_SECONDS_MAX: u64 = 300;

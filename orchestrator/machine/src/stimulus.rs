@@ -2,6 +2,7 @@
 //!
 //! Owns: the facts that come in. A task is named by the id of the event that scheduled it, as in its token.
 
+use crate::map_run::MapRunBounds;
 use baton_schemas::Payload;
 use baton_schemas::history::Failure;
 use std::sync::Arc;
@@ -41,6 +42,13 @@ pub enum Stimulus {
     Heartbeat {
         /// Event id.
         task: u64,
+    },
+    /// UpdateMapRun.
+    ChangeMapRun {
+        /// ARN of the run.
+        run: Arc<str>,
+        /// The new bounds.
+        bounds: MapRunBounds,
     },
     /// Timers may be due. Heartbeat deadlines count as the later of the recorded one and `heartbeats_since_ms` + interval (R11).
     Tick {

@@ -187,7 +187,7 @@ pub enum EventKind {
         /// From 0.
         index: u64,
     },
-    /// The run of a distributed Map begins.
+    /// The run of a distributed Map begins. data: how it runs, internal (AWS shows none).
     MapRunStarted {
         /// ARN of the run.
         arn: Arc<str>,
@@ -235,6 +235,27 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
     },
+    /// Internal: a distributed Map asks for items to be read or results to be written. data: what.
+    MapRunAsked,
+    /// Internal: what it asked for. data: the items and where reading goes on, or what was written.
+    MapRunAnswered,
+    /// Internal: children of a distributed Map start. data: their inputs, an array.
+    MapChildrenStarted {
+        /// Number of the first, from 0.
+        first: u64,
+        /// How many items each has, where that is not one each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sizes: Vec<u32>,
+    },
+    /// Internal: a child of a distributed Map ended. data: its report.
+    MapChildEnded {
+        /// Its number, from 0.
+        index: u64,
+        /// `SUCCEEDED`, `FAILED`, `ABORTED` or `TIMED_OUT`.
+        status: Arc<str>,
+    },
+    /// Internal: UpdateMapRun. data: the new bounds.
+    MapRunChanged,
     /// Internal: a completion came for a task that is not open; nothing changed.
     CompletionIgnored {
         /// Event id named in the token.
@@ -265,6 +286,9 @@ pub struct Started {
     /// The version that was named at the start, `3`, or the alias and the version it led to, `live:3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qualifier: Option<Arc<str>>,
+    /// The execution that started this one, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Box<crate::parent::Parent>>,
     /// Set for an Express execution, of which nothing but its start is in the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub express: Option<Express>,
@@ -363,6 +387,11 @@ impl EventKind {
                 | Self::ExecutionPaused
                 | Self::ExecutionResumed
                 | Self::CompletionHeld { .. }
+                | Self::MapRunAsked
+                | Self::MapRunAnswered
+                | Self::MapChildrenStarted { .. }
+                | Self::MapChildEnded { .. }
+                | Self::MapRunChanged
                 | Self::CompletionIgnored { .. }
         )
     }

@@ -4,6 +4,7 @@ use baton_schemas::history::{
     Cause, Event, EventKind, Failure, HistoryRecord, Resource, StateType, Transition,
 };
 use baton_schemas::node::NodeAnnouncement;
+use baton_schemas::parent::{MapItem, Parent, ReportForm};
 use baton_schemas::record::Outgoing;
 use baton_schemas::record_kinds::RECORD_KINDS;
 use baton_schemas::registry::{
@@ -123,6 +124,30 @@ fn reply_to() -> impl Strategy<Value = ReplyTo> {
     (name(), 0..i32::MAX).prop_map(|(topic, partition)| ReplyTo { topic, partition })
 }
 
+fn parent() -> impl Strategy<Value = Parent> {
+    let item = (name(), name(), any::<u64>(), any::<u64>(), any::<bool>()).prop_map(
+        |(run, state, index, revision, express)| {
+            Box::new(MapItem {
+                run,
+                state,
+                index,
+                revision,
+                express,
+            })
+        },
+    );
+    (name(), 0..i32::MAX, option::of(item)).prop_map(|(token, partition, item)| Parent {
+        token,
+        partition,
+        report: if item.is_some() {
+            ReportForm::Item
+        } else {
+            ReportForm::Sync2
+        },
+        item,
+    })
+}
+
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         (
@@ -130,9 +155,10 @@ fn request() -> impl Strategy<Value = Request> {
             name(),
             payload(),
             option::of(reply_to()),
-            traceparent()
+            traceparent(),
+            option::of(parent())
         )
-            .prop_map(|(machine, name, input, reply_to, traceparent)| {
+            .prop_map(|(machine, name, input, reply_to, traceparent, parent)| {
                 let machine = arn::state_machine_arn("us-east-1", "000000000000", &machine);
                 let execution = arn::execution_arn(&machine, &name).expect("an ARN");
                 Request::Start(StartRequest {
@@ -142,6 +168,7 @@ fn request() -> impl Strategy<Value = Request> {
                     input,
                     reply_to,
                     traceparent,
+                    parent: parent.map(Box::new),
                 })
             }),
         (execution(), failure())

@@ -95,6 +95,7 @@ impl Load<'_> {
             input: Payload::from_text(&input(i, self.arguments.payload))?,
             reply_to: Some(self.reply_to.clone()),
             traceparent: None,
+            parent: None,
             execution,
             name,
         });

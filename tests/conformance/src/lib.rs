@@ -9,6 +9,7 @@ pub mod api;
 pub mod calls;
 pub mod case;
 pub mod compare;
+pub mod fixtures;
 pub mod gaps;
 pub mod jsonata;
 pub mod jsonpath;

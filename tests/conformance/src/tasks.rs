@@ -4,10 +4,13 @@
 //! functions whose calls AWS does not show. Timeouts are never served: the engine's own timers must make them.
 
 use crate::case::Case;
+use crate::fixtures;
 use crate::values::Bindings;
 use crate::world::World;
+use baton_engine::{Definitions, MAP_IO};
+use baton_objects::Stores;
 use baton_schemas::history::{EventKind, Failure};
-use baton_schemas::{Command, Completion, Outcome, Payload, TaskToken};
+use baton_schemas::{Command, Completion, Outcome, Payload, Request, TaskToken};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,6 +22,8 @@ pub struct Workers<'a> {
     /// Tokens of commands that were taken: a command may come again.
     taken: BTreeSet<TaskToken>,
     answers: VecDeque<Completion>,
+    /// The object store of the case.
+    stores: Stores,
 }
 
 impl<'a> Workers<'a> {
@@ -31,16 +36,76 @@ impl<'a> Workers<'a> {
             used,
             taken: BTreeSet::new(),
             answers: VecDeque::new(),
+            stores: fixtures::stores(case),
         }
     }
 
     /// Takes all commands that wait and works out their answers.
     pub fn serve(&mut self, world: &mut World) {
         while let Some((queue, command)) = world.take_command() {
-            if self.taken.insert(command.token.clone()) {
+            if &*queue == MAP_IO {
+                let outcome = match baton_objects::serve(&self.stores, &command.input) {
+                    Ok(answer) => Outcome::Succeeded(answer),
+                    Err(failure) => Outcome::Failed(failure),
+                };
+                self.answer(&command, outcome);
+            } else if self.taken.insert(command.token.clone()) {
                 self.take(world, &queue, &command);
             }
         }
+        while let Some(request) = world.take_request() {
+            self.child(world, request);
+        }
+        while let Some(report) = world.take_report() {
+            // A start that was refused for its placeholders went well when it was recorded.
+            let refused = matches!(report.outcome, Outcome::Failed(_));
+            if !(refused && self.nested(world, &report.token)) {
+                self.answers.push_back(report);
+            }
+        }
+    }
+
+    /// Plays a nested execution as it was recorded; `false` if none was.
+    fn nested(&mut self, world: &World, token: &TaskToken) -> bool {
+        let (kind, name) = resource(world, token).unwrap_or_default();
+        let parameters = scheduled(world, token).filter(|_| kind == "states");
+        let recorded = parameters.and_then(|found| self.recorded(&kind, &name, &found));
+        if let Some(index) = recorded {
+            self.used[index] = true;
+            self.replay(token, index);
+        }
+        recorded.is_some()
+    }
+
+    /// A child execution: of a machine that the case has, or as it was recorded.
+    fn child(&mut self, world: &mut World, request: Request) {
+        let recorded = match &request {
+            Request::Start(start) if world.registry().current(&start.machine).is_none() => {
+                start.parent.as_ref().filter(|parent| parent.item.is_none())
+            }
+            _ => None,
+        };
+        let Some(parent) = recorded else {
+            world.request(request);
+            return;
+        };
+        let token = TaskToken::from_opaque(&parent.token);
+        if !self.taken.insert(token.clone()) {
+            return;
+        }
+        if !self.nested(world, &token) {
+            world.request(request);
+        }
+    }
+
+    /// The next unused call with the same resource and equal parameters.
+    fn recorded(&self, kind: &str, name: &str, parameters: &Value) -> Option<usize> {
+        let tasks = self.case.list("tasks").iter().zip(&self.used);
+        tasks.into_iter().position(|(task, used)| {
+            !used
+                && is_resource(task, kind, name)
+                && Bindings::new(&self.case.literal).matches(&task["parameters"], parameters)
+        })
     }
 
     /// What some worker says next.
@@ -50,21 +115,11 @@ impl<'a> Workers<'a> {
 
     fn take(&mut self, world: &World, queue: &str, command: &Command) {
         let parameters = command.input.to_value();
-        let (kind, name) = resource(world, command).unwrap_or_default();
-        let recorded = self
-            .case
-            .list("tasks")
-            .iter()
-            .zip(&self.used)
-            .position(|(task, used)| {
-                !used
-                    && is_resource(task, &kind, &name)
-                    && Bindings::new(&self.case.literal).matches(&task["parameters"], &parameters)
-            });
-        match recorded {
+        let (kind, name) = resource(world, &command.token).unwrap_or_default();
+        match self.recorded(&kind, &name, &parameters) {
             Some(index) => {
                 self.used[index] = true;
-                self.replay(command, index);
+                self.replay(&command.token, index);
             }
             None => {
                 if let Some(outcome) = self.function(queue, &kind, &parameters) {
@@ -74,21 +129,21 @@ impl<'a> Workers<'a> {
         }
     }
 
-    fn replay(&mut self, command: &Command, index: usize) {
+    fn replay(&mut self, token: &TaskToken, index: usize) {
         let recorded = &self.case.list("tasks")[index];
         if recorded["resourceType"] == "activity"
             && let Some(worker) = self.poller()
         {
-            self.answer(command, Outcome::Started { worker });
+            self.say(token, Outcome::Started { worker });
         }
         if let Some(first) = recorded.get("submitted") {
-            self.answer(command, Outcome::Submitted(Payload::from_value(first)));
+            self.say(token, Outcome::Submitted(Payload::from_value(first)));
         }
         let outcome = &recorded["outcome"];
         let kind = outcome["type"].as_str().unwrap_or("");
         if kind.ends_with("Succeeded") {
-            self.answer(
-                command,
+            self.say(
+                token,
                 Outcome::Succeeded(Payload::from_value(&outcome["output"])),
             );
         } else if kind.ends_with("Failed") {
@@ -96,12 +151,16 @@ impl<'a> Workers<'a> {
                 error: text(outcome, "error"),
                 cause: text(outcome, "cause"),
             };
-            self.answer(command, Outcome::Failed(failure));
+            self.say(token, Outcome::Failed(failure));
         }
     }
 
     fn answer(&mut self, command: &Command, outcome: Outcome) {
-        let token = command.token.clone();
+        self.say(&command.token, outcome);
+    }
+
+    fn say(&mut self, token: &TaskToken, outcome: Outcome) {
+        let token = token.clone();
         self.answers.push_back(Completion {
             token,
             outcome,
@@ -201,9 +260,17 @@ pub fn sdk_answer(payload: Value) -> Value {
     })
 }
 
-/// Type and name of what a command calls, from the event that scheduled it.
-fn resource(world: &World, command: &Command) -> Option<(String, String)> {
-    let (execution, task) = command.token.parts()?;
+/// What a task was scheduled with.
+fn scheduled(world: &World, token: &TaskToken) -> Option<Value> {
+    let (execution, task) = token.parts()?;
+    let events = world.seen(&execution)?.events();
+    let event = events.into_iter().find(|(_, event)| event.id == task)?.1;
+    event.data.map(|data| data.to_value())
+}
+
+/// Type and name of what a task calls, from the event that scheduled it.
+fn resource(world: &World, token: &TaskToken) -> Option<(String, String)> {
+    let (execution, task) = token.parts()?;
     let events = world.seen(&execution)?.events();
     events
         .iter()

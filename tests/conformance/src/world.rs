@@ -14,7 +14,7 @@ use baton_machine::Status;
 use baton_schemas::history::{Event, HistoryRecord, InputTopic, Restated};
 use baton_schemas::registry::RegistryEntry;
 use baton_schemas::topics::Topics;
-use baton_schemas::{Command, Completion};
+use baton_schemas::{Command, Completion, Request};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -44,6 +44,10 @@ pub struct World {
     commands: VecDeque<(Arc<str>, Command)>,
     /// Logged events, in order.
     logs: Vec<Value>,
+    /// Child executions to start and stop, in order.
+    requests: VecDeque<Request>,
+    /// What children reported, in order.
+    reports: VecDeque<Completion>,
     halted: Option<String>,
 }
 
@@ -74,6 +78,8 @@ impl World {
             executions: BTreeMap::new(),
             commands: VecDeque::new(),
             logs: Vec::new(),
+            requests: VecDeque::new(),
+            reports: VecDeque::new(),
             halted: None,
         };
         world.give(Input::Assigned);
@@ -167,6 +173,28 @@ impl World {
     /// Lets time pass until the owner next wants to know; `false` once nothing more can be expected of `execution`.
     pub fn wait(&mut self, execution: &str) -> bool {
         self.executions.get(execution).is_some_and(Seen::is_open) && self.pass_time()
+    }
+
+    /// Puts a request on its topic.
+    pub fn request(&mut self, request: Request) {
+        let offset = self.inputs_end[1];
+        self.inputs_end[1] += 1;
+        let record = InputRecord::Request(request);
+        self.tell(Input::Record {
+            topic: InputTopic::Requests,
+            offset,
+            record,
+        });
+    }
+
+    /// The next request for a child execution that nobody has taken.
+    pub fn take_request(&mut self) -> Option<Request> {
+        self.requests.pop_front()
+    }
+
+    /// The next report of a child execution that nobody has taken.
+    pub fn take_report(&mut self) -> Option<Completion> {
+        self.reports.pop_front()
     }
 
     /// The next command that nobody has taken.
@@ -270,6 +298,8 @@ impl World {
                         self.commands.push_back((queue, *command));
                     }
                     Outbound::Log(log) => self.logs.push(log.record.to_value()),
+                    Outbound::Request { request, .. } => self.requests.push_back(*request),
+                    Outbound::Report { completion, .. } => self.reports.push_back(*completion),
                     _ => {}
                 }
                 return Some(Input::Sent { id, result: Ok(()) });

@@ -3,9 +3,20 @@
 //! Owns: its own fold by rules R1 and R2 (not the engine's), so that the engine is checked against something it does not
 //! share. Whatever breaks an invariant is noted in `broken` with words.
 
-use baton_schemas::history::{Cause, Event, EventKind, HistoryRecord};
+use baton_engine::reports;
+use baton_machine::{Closing, Status};
+use baton_schemas::Completion;
+use baton_schemas::history::{Cause, Event, EventKind, Failure, HistoryRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Whether a command or a child may follow from the event.
+fn begins(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::TaskScheduled(_) | EventKind::MapRunStarted { .. }
+    )
+}
 
 /// What an independent reader knows of a partition.
 #[derive(Default)]
@@ -162,7 +173,7 @@ impl Fold {
         self.executions.get(arn).is_some_and(|seen| {
             seen.events
                 .iter()
-                .any(|(_, e)| e.id == task && matches!(e.kind, EventKind::TaskScheduled(_)))
+                .any(|(_, e)| e.id == task && begins(&e.kind))
         })
     }
 
@@ -174,6 +185,34 @@ impl Fold {
             .filter(|(_, seen)| !seen.closed)
             .map(|(arn, _)| arn.clone())
             .collect()
+    }
+
+    /// How a closed execution ended, for its parent.
+    #[must_use]
+    pub fn report(&self, arn: &str) -> Option<Completion> {
+        let seen = self.executions.get(arn)?;
+        let (start_ms, first) = seen.events.first()?;
+        let (stop_ms, last) = seen.events.iter().find(|(_, e)| e.kind.closes())?;
+        let EventKind::ExecutionStarted(started) = &first.kind else {
+            return None;
+        };
+        let (status, failure) = match &last.kind {
+            EventKind::ExecutionSucceeded => (Status::Succeeded, Failure::default()),
+            EventKind::ExecutionAborted(failure) => (Status::Aborted, failure.clone()),
+            EventKind::ExecutionTimedOut(failure) => (Status::TimedOut, failure.clone()),
+            EventKind::ExecutionFailed(failure) => (Status::Failed, failure.clone()),
+            _ => return None,
+        };
+        let closing = Closing {
+            status,
+            output: last.data.clone().filter(|_| status == Status::Succeeded),
+            failure,
+            input: first.data.clone()?,
+            start_ms: *start_ms,
+            stop_ms: *stop_ms,
+        };
+        let parent = started.parent.as_deref()?;
+        reports::closed(arn, &started.machine, parent, &closing)
     }
 
     fn fail(&mut self, what: String) {

@@ -25,6 +25,40 @@ const PARALLEL: &str = r#"{"StartAt":"P","States":{
 const SINGLE: &str = r#"{"StartAt":"T","States":{
  "T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#;
 
+/// Children by items of a reader, spread over the partitions; some may fail.
+const DISTRIBUTED: &str = r#"{"StartAt":"M","States":{
+ "M":{"Type":"Map","MaxConcurrency":2,"ToleratedFailurePercentage":100,"End":true,
+      "ItemReader":{"Resource":"arn:aws:states:::baton:readFile","Parameters":{"Path":"items"},
+                    "ReaderConfig":{"InputType":"JSONL"}},
+      "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"I","States":{
+       "I":{"Type":"Task","Resource":"arn:aws:states:::baton:task.i","Next":"J",
+            "Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":1,"IntervalSeconds":1}]},
+       "J":{"Type":"Pass","End":true}}}}}}"#;
+
+/// A child that the parent waits for.
+const NESTED: &str = r#"{"StartAt":"N","States":{
+ "N":{"Type":"Task","Resource":"arn:aws:states:::states:startExecution.sync:2","End":true,
+      "Parameters":{"StateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:m2","Input":{"n":1}},
+      "Catch":[{"ErrorEquals":["States.ALL"],"Next":"Done"}]},
+ "Done":{"Type":"Succeed"}}}"#;
+
+/// Items that the distributed Map's reader has, and most of one read.
+pub const ITEMS: u64 = 7;
+const ITEMS_PER_READ: u64 = 3;
+
+/// What the reader answers, as a node would.
+#[must_use]
+pub fn read_items(request: &serde_json::Value) -> serde_json::Value {
+    let from = request["cursor"]["at"].as_u64().unwrap_or(0);
+    let to = (from + ITEMS_PER_READ).min(ITEMS);
+    let items: Vec<u64> = (from..to).collect();
+    let mut answer = serde_json::json!({ "items": items, "from": request["cursor"] });
+    if to < ITEMS {
+        answer["cursor"] = serde_json::json!({ "at": to });
+    }
+    answer
+}
+
 /// Name of the machine that has no timer and no retry.
 pub const PLAIN: usize = 2;
 
@@ -40,7 +74,7 @@ impl Programs {
     /// If one doesn't compile.
     #[must_use]
     pub fn new() -> Self {
-        let compiled = [SEQUENCE, PARALLEL, SINGLE]
+        let compiled = [SEQUENCE, PARALLEL, SINGLE, DISTRIBUTED, NESTED]
             .iter()
             .enumerate()
             .map(|(i, text)| {

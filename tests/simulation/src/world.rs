@@ -4,12 +4,14 @@ use crate::log::{HistoryLog, InputLog};
 use crate::node::{
     Answer, NODES, Node, PARTITIONS, RECORD_BYTES_MAX, RECORD_BYTES_SLACK, Seat, Setup,
 };
-use crate::programs::{Known, PLAIN, Programs};
+use crate::programs::{Known, PLAIN, Programs, read_items};
 use crate::rng::Rng;
 use baton_engine::call::StartCall;
 use baton_engine::ports::ReadFrom;
 use baton_engine::recall::{self, Recall};
-use baton_engine::{Action, Appended, Call, CallError, Input, InputRecord, Outbound, Reply};
+use baton_engine::{
+    Action, Appended, Call, CallError, Input, InputRecord, MAP_IO, Outbound, Reply,
+};
 use baton_schemas::history::{EventKind, Failure, InputTopic};
 use baton_schemas::partition::partition_of;
 use baton_schemas::request::{ReplyTo, StartRequest, StopRequest};
@@ -376,6 +378,32 @@ impl World {
         };
         let mut result = Ok(());
         match outbound {
+            Outbound::Command { queue, command } if &*queue == MAP_IO => {
+                let (arn, run) = command.token.parts().expect("our own token");
+                if !self.history[p].fold.scheduled(&arn, run) {
+                    self.fail(format!("items of run {run} of {arn} read without history"));
+                }
+                let answer = read_items(&command.input.to_value());
+                let completion = Completion {
+                    token: command.token,
+                    outcome: Outcome::Succeeded(Payload::from_value(&answer)),
+                    traceparent: None,
+                };
+                for _ in 0..1 + self.rng.below(2) {
+                    let record = InputRecord::Completion(completion.clone());
+                    self.put_input(0, command.reply_partition as usize, record);
+                }
+            }
+            Outbound::Request { partition, request } => {
+                for _ in 0..1 + self.rng.below(2) {
+                    let record = InputRecord::Request((*request).clone());
+                    self.put_input(1, partition as usize, record);
+                }
+            }
+            Outbound::Report {
+                partition,
+                completion,
+            } => self.put_input(0, partition as usize, InputRecord::Completion(*completion)),
             Outbound::Command { .. } if self.rng.one_in(40) => result = Err("refused".to_owned()),
             Outbound::Closed { closed, .. } => {
                 let fold = &self.history[p].fold;
@@ -396,14 +424,19 @@ impl World {
             }
             // As the adapter does: from the views; what isn't there can't be reported. (A record that doesn't count, between
             // mark and checkpoint, may ask for that; whoever waits asks again.)
-            Outbound::ReportAgain { execution, .. } => {
+            Outbound::ReportAgain { execution, to } => {
                 let fold = &self.history[p].fold;
                 if fold
                     .executions
                     .get(&execution)
                     .is_some_and(|seen| seen.closed)
                 {
+                    let report = fold.report(&execution);
                     self.reported.insert(execution, "again");
+                    if let Some(report) = report {
+                        let record = InputRecord::Completion(report);
+                        self.put_input(0, to.partition as usize, record);
+                    }
                 } else {
                     result = Err("unknown".to_owned());
                 }
@@ -620,6 +653,7 @@ impl World {
                 partition: 0,
             }),
             traceparent: None,
+            parent: None,
         };
         let arn = caller.arn.clone();
         let stop_first = caller.stops && caller.machine == PLAIN;

@@ -88,6 +88,7 @@ fn request(
         input: Payload::from_text(&text).map_err(|e| bad(format!("the input: {e}")))?,
         reply_to: None,
         traceparent: task.traceparent().map(Arc::from),
+        parent: None,
     }))
 }
 

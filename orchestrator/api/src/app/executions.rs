@@ -8,6 +8,7 @@ use baton_engine::Views;
 use baton_machine::Status;
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, EventKind, Failure, HistoryRecord, Restated};
+use baton_schemas::parent::Parent;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -38,6 +39,9 @@ pub struct ExecutionView {
     /// Version, or alias and version, that was named at the start.
     #[serde(default)]
     pub qualifier: Option<Arc<str>>,
+    /// The execution that started it, if one did.
+    #[serde(default)]
+    pub parent: Option<Box<Parent>>,
     /// How often it was redriven.
     #[serde(default)]
     pub redrive_count: u32,
@@ -72,6 +76,7 @@ impl Default for ExecutionView {
             redrive_ms: None,
             paused_ms: None,
             last_id: 0,
+            parent: None,
         }
     }
 }
@@ -132,6 +137,8 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
                 view.input = event.data;
                 view.traceparent = started.traceparent;
                 view.qualifier = started.qualifier;
+                view.machine = started.machine;
+                view.parent = started.parent;
             }
             EventKind::ExecutionSucceeded => view.output = event.data,
             EventKind::ExecutionFailed(failure)

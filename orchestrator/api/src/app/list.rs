@@ -22,6 +22,9 @@ use std::sync::Arc;
 pub struct ListRequest {
     /// Of this machine (ARN).
     pub machine: Option<Arc<str>>,
+    /// Children of this map run (ARN).
+    #[serde(default)]
+    pub map_run: Option<Arc<str>>,
     /// Started as this version, or through this alias: `3`, `live`.
     #[serde(default)]
     pub qualifier: Option<Arc<str>>,
@@ -66,6 +69,9 @@ pub struct Listed {
     /// When last, milliseconds since the epoch.
     #[serde(default)]
     pub redrive_ms: Option<i64>,
+    /// The map run that it is a child of.
+    #[serde(default)]
+    pub map_run: Option<Arc<str>>,
 }
 
 /// A page.
@@ -141,7 +147,8 @@ pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
         None => None,
     };
     let mut query = ListQuery {
-        machine: request.machine.clone(),
+        // The views have a Map's children under their run.
+        machine: request.map_run.clone().or(request.machine.clone()),
         status,
         started_from_ms: request.from_ms,
         started_before_ms: request.before_ms,
@@ -231,10 +238,17 @@ fn listed(parts: &Parts, summary: Summary) -> Listed {
     // A history is read only where there can be something to find.
     let has_versions = parts.registry.highest_version(&summary.machine) > 0;
     let qualifier = has_versions.then(|| qualifier(&*parts.views, &summary.execution));
+    // A Map's child is listed under its run, which has its machine in its ARN.
+    let map_run = summary.machine.contains(":mapRun:");
+    let machine = match summary.machine.rsplit_once(':') {
+        Some((run, _)) if map_run => run.replacen(":mapRun:", ":stateMachine:", 1),
+        _ => summary.machine.to_string(),
+    };
     Listed {
         qualifier: qualifier.flatten(),
         execution: summary.execution,
-        machine: summary.machine,
+        machine: machine.into(),
+        map_run: map_run.then_some(summary.machine.clone()),
         revision: summary.revision,
         status: summary.status.as_str().into(),
         start_ms: summary.start_ms,
@@ -272,6 +286,7 @@ mod tests {
             qualifier: None,
             redrive_count: 0,
             redrive_ms: None,
+            map_run: None,
         }
     }
 

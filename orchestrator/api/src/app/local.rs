@@ -5,7 +5,7 @@
 use super::error::{ApiError, ErrorCode};
 use super::executions::ExecutionView;
 use super::remote::{Answer, Request, Result, TaskOutcome};
-use super::{App, blocking, in_time, list, wait, waiting};
+use super::{App, blocking, in_time, list, map_runs, wait, waiting};
 use crate::limits;
 use baton_engine::call::{Call, Reply, StartCall};
 use baton_engine::{Definition, Definitions};
@@ -95,6 +95,26 @@ pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
             let (parts, request) = (app.parts.clone(), request.clone());
             let page = blocking(move || list::local_page(&parts, &request)).await?;
             Ok(Answer::List(page))
+        }
+        Request::MapRuns { execution } => {
+            let (parts, execution) = (app.parts.clone(), execution.clone());
+            let runs = blocking(move || map_runs::local_runs(&parts, &execution)).await??;
+            Ok(Answer::MapRuns(runs))
+        }
+        Request::UpdateMapRun {
+            execution,
+            run,
+            bounds,
+        } => {
+            let call = Call::UpdateMapRun {
+                execution: execution.clone(),
+                run: run.clone(),
+                bounds: bounds.clone(),
+            };
+            match ask_owner(app, execution, call).await? {
+                Reply::Completed => Ok(Answer::Completed),
+                other => Err(mismatch(&other)),
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod history;
 pub mod list;
 pub mod local;
 pub mod machines;
+pub mod map_runs;
 pub mod names;
 pub mod put;
 pub mod queues;

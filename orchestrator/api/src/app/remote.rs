@@ -7,9 +7,11 @@
 use super::error::{ApiError, ErrorCode};
 use super::history::{HistoryPage, HistoryQuery};
 use super::list::{ListAnswer, ListRequest};
+use super::map_runs::MapRunView;
 use super::waiting::Waiting;
 use super::{App, executions::ExecutionView, local};
 use crate::limits;
+use baton_machine::MapRunBounds;
 use baton_schemas::Payload;
 use baton_schemas::history::Failure;
 use serde::{Deserialize, Serialize};
@@ -105,6 +107,20 @@ pub enum Request {
     },
     /// A page of the executions of this node's partitions.
     List(ListRequest),
+    /// The map runs of an execution.
+    MapRuns {
+        /// ARN.
+        execution: Arc<str>,
+    },
+    /// New bounds of a map run.
+    UpdateMapRun {
+        /// ARN of the execution that runs the Map.
+        execution: Arc<str>,
+        /// ARN of the run.
+        run: Arc<str>,
+        /// The bounds.
+        bounds: MapRunBounds,
+    },
 }
 
 /// Serde form of [`baton_schemas::Outcome`].
@@ -141,6 +157,8 @@ pub enum Answer {
     History(HistoryPage),
     /// The page.
     List(ListAnswer),
+    /// The runs, newest first.
+    MapRuns(Vec<MapRunView>),
 }
 
 /// What a node sends back.
@@ -158,7 +176,9 @@ impl Request {
             | Self::Complete { execution, .. }
             | Self::Describe { execution }
             | Self::Waiting { execution }
-            | Self::Outcome { execution, .. } => Some(execution),
+            | Self::Outcome { execution, .. }
+            | Self::MapRuns { execution }
+            | Self::UpdateMapRun { execution, .. } => Some(execution),
             Self::History(query) | Self::Events { query, .. } => Some(&query.execution),
             Self::List(_) => None,
         }
@@ -174,6 +194,7 @@ impl Request {
                 | Self::Redrive { .. }
                 | Self::Pause { .. }
                 | Self::Complete { .. }
+                | Self::UpdateMapRun { .. }
         )
     }
 }

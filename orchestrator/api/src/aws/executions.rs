@@ -3,7 +3,7 @@
 use super::machines::page_size;
 use super::params::Params;
 use super::seconds;
-use crate::app::error::ApiError;
+use crate::app::error::{ApiError, ErrorCode};
 use crate::app::executions::ExecutionView;
 use crate::app::history::HistoryQuery;
 use crate::app::list::{ListRequest, Listed};
@@ -126,20 +126,32 @@ pub async fn history(app: &App, mut params: Params<'_>) -> Result<Value, ApiErro
 }
 
 pub async fn list(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
-    params.refuse("mapRunArn", "Baton has no distributed Map yet")?;
+    let map_run = params.text("mapRunArn", 1, 2_000)?;
     let redriven = params.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"])?;
-    let machine = params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?;
+    let machine = match map_run {
+        None => Some(params.required("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?),
+        Some(_) => params.text("stateMachineArn", 1, limits::ARN_LENGTH_MAX)?,
+    };
+    if map_run.is_some() && machine.is_some() {
+        let message = "Provide either stateMachineArn or mapRunArn, not both";
+        return Err(ApiError::new(
+            ErrorCode::ValidationException,
+            message.to_owned(),
+        ));
+    }
     let status = params.one_of("statusFilter", &STATUSES)?;
     let max = params.number("maxResults", 0, limits::PAGE_MAX as i64)?;
     let token = params.text("nextToken", 1, limits::CURSOR_LENGTH_MAX)?;
     params.finish()?;
-    let parts = names::machine_ref(machine)?;
-    let qualifier = parts.qualifier.map(|qualifier| match qualifier {
+    let parts = machine.map(names::machine_ref).transpose()?;
+    let qualifier = parts.as_ref().and_then(|parts| parts.qualifier.as_ref());
+    let qualifier = qualifier.map(|qualifier| match qualifier {
         Qualifier::Version(number) => number.to_string().into(),
-        Qualifier::Alias(name) => name.into(),
+        Qualifier::Alias(name) => (*name).into(),
     });
     let request = ListRequest {
-        machine: Some(parts.machine.into()),
+        machine: parts.as_ref().map(|parts| parts.machine.into()),
+        map_run: map_run.map(Into::into),
         qualifier,
         status: status.map(Into::into),
         redriven: redriven.map(|filter| filter == "REDRIVEN"),
@@ -171,6 +183,9 @@ fn listed(execution: &Listed) -> Value {
     if let Some(stop_ms) = execution.stop_ms {
         item["stopDate"] = seconds(stop_ms);
     }
+    if let Some(run) = &execution.map_run {
+        item["mapRunArn"] = (&**run).into();
+    }
     with_qualifier(
         &mut item,
         &execution.machine,
@@ -198,6 +213,10 @@ fn described(view: &ExecutionView, with_data: bool) -> Value {
     }
     if let Some(stop_ms) = view.stop_ms {
         answer["stopDate"] = seconds(stop_ms);
+    }
+    let parent = view.parent.as_ref();
+    if let Some(item) = parent.and_then(|parent| parent.item.as_ref()) {
+        answer["mapRunArn"] = (&*item.run).into();
     }
     with_qualifier(&mut answer, &view.machine, view.qualifier.as_deref());
     with_payloads(&mut answer, view, with_data);

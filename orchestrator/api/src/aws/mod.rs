@@ -8,6 +8,7 @@ mod aliases;
 mod codec;
 mod executions;
 mod machines;
+pub(crate) mod map_runs;
 mod params;
 mod redrive;
 mod tags;
@@ -146,9 +147,9 @@ async fn dispatch(
         "ListActivities" => activities::list(app, params).await,
         "GetActivityTask" => activities::task(app, params).await,
         "RedriveExecution" => redrive::redrive(app, params).await,
-        "DescribeMapRun" => redrive::describe_map_run(params),
-        "UpdateMapRun" => redrive::update_map_run(params),
-        "ListMapRuns" => redrive::list_map_runs(app, params).await,
+        "DescribeMapRun" => map_runs::describe(app, params).await,
+        "UpdateMapRun" => map_runs::update(app, params).await,
+        "ListMapRuns" => map_runs::list(app, params).await,
         other => Err(unknown(Some(other))),
     }
 }

@@ -100,6 +100,19 @@ impl<'a> Params<'a> {
         Ok(Some(value))
     }
 
+    /// A number within a range.
+    pub fn fraction(&mut self, name: &str, min: f64, max: f64) -> Result<Option<f64>, ApiError> {
+        let value = match self.body.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => value.as_f64().ok_or_else(|| wrong_type(value, "a Float"))?,
+        };
+        if !(min..=max).contains(&value) {
+            let wanted = format!("value from {min} to {max}");
+            self.violate(name, &value.to_string(), &wanted);
+        }
+        Ok(Some(value))
+    }
+
     /// A truth value; `default` when absent.
     pub fn flag(&mut self, name: &str, default: bool) -> Result<bool, ApiError> {
         match self.body.get(name) {
@@ -174,16 +187,6 @@ impl<'a> Params<'a> {
     /// Whether all that was read so far is as it must be.
     pub fn is_fine(&self) -> bool {
         self.violations.is_empty()
-    }
-
-    /// Refuses a parameter that asks for something Baton does not have.
-    pub fn refuse(&mut self, name: &str, why: &str) -> Result<(), ApiError> {
-        match self.body.get(name) {
-            None | Some(Value::Null | Value::Bool(false)) => Ok(()),
-            Some(_) => Err(ApiError::validation(format!(
-                "'{name}' is not supported: {why}"
-            ))),
-        }
     }
 
     /// Nothing more is read.

@@ -277,7 +277,7 @@ fn wait_of(query: &Query) -> Result<Duration, ApiError> {
 }
 
 /// The ARN of an execution that is given by its ARN, or as `MACHINE:NAME` for a machine of this Baton.
-pub(super) fn execution_of(app: &App, given: &str) -> String {
+fn execution_of(app: &App, given: &str) -> String {
     match given.split_once(':') {
         Some((machine, name)) if machine != "arn" => {
             let arn = execution_arn(&app.machine_arn(machine), name);
@@ -327,6 +327,7 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
     let page = app
         .list_executions(ListRequest {
             qualifier: None,
+            map_run: None,
             machine: machine.map(|machine| arn_of(app, machine)),
             status: status.map(Into::into),
             redriven: None,

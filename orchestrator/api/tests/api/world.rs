@@ -256,7 +256,7 @@ impl World {
                     Call::Pause { paused, .. } => Reply::Paused {
                         paused_ms: paused.then_some(STARTED_MS + 500),
                     },
-                    Call::Complete { .. } => Reply::Completed,
+                    Call::Complete { .. } | Call::UpdateMapRun { .. } => Reply::Completed,
                 })
             })),
         });
@@ -435,6 +435,7 @@ fn records(execution: &str, machine: &Arc<str>, start_ms: i64) -> Vec<Bytes> {
         reply_to: None,
         qualifier: None,
         express: None,
+        parent: None,
     };
     let (state, name): (_, Arc<str>) = (StateType::Pass, "Only".into());
     let kinds = [

@@ -337,6 +337,7 @@ mod tests {
             reply_to: None,
             qualifier: None,
             express: None,
+            parent: None,
         }))
     }
 

@@ -98,6 +98,7 @@ impl Desk {
             input,
             reply_to: None,
             traceparent: None,
+            parent: None,
         };
         self.tell(Input::Record {
             topic: InputTopic::Requests,

@@ -11,7 +11,7 @@ use super::memory::Held;
 use super::state::start_hash;
 use crate::call::{Call, CallError, CallId, Reply, StartCall};
 use crate::ports::Action;
-use baton_machine::Stimulus;
+use baton_machine::{MapRunBounds, Stimulus};
 use baton_schemas::history::{Cause, Failure};
 use baton_schemas::partition::partition_of;
 use baton_schemas::{Outcome, TaskToken};
@@ -48,6 +48,11 @@ impl Owner {
                 Call::Pause { execution, paused } => {
                     self.on_pause_call(id, &execution, paused, out)
                 }
+                Call::UpdateMapRun {
+                    execution,
+                    run,
+                    bounds,
+                } => self.on_update_call(id, &execution, run, bounds, out),
                 Call::Complete { token, outcome } => {
                     self.on_complete_call(id, &token, outcome, out)
                 }
@@ -77,7 +82,7 @@ impl Owner {
             self.reply(id, reply, out);
             return;
         }
-        let hash = start_hash(&call.definition.arn, &call.input);
+        let hash = start_hash(&call.definition.arn, &call.input, None);
         if let Some(slot) = self.memory.state.executions.get(&call.execution) {
             let reply = if slot.start_hash == hash {
                 Ok(Reply::Started {
@@ -112,6 +117,8 @@ impl Owner {
             traceparent: call.traceparent,
             reply_to: None,
             qualifier: call.qualifier,
+            parent: None,
+            machine: None,
             cause: http(id),
         };
         let start_ms = self.now_ms;
@@ -180,6 +187,26 @@ impl Owner {
             Some((id, reply)),
             out,
         );
+    }
+
+    fn on_update_call(
+        &mut self,
+        id: CallId,
+        execution: &Arc<str>,
+        run: Arc<str>,
+        bounds: MapRunBounds,
+        out: &mut Vec<Action>,
+    ) {
+        if let Err(e) = self.check_partition(execution) {
+            self.reply(id, Err(e), out);
+        } else if self.memory.state.executions.contains_key(execution) {
+            let stimulus = Stimulus::ChangeMapRun { run, bounds };
+            let reply = Some((id, Reply::Completed));
+            self.step(execution, stimulus, http(id), reply, out);
+        } else {
+            let error = CallError::ExecutionDoesNotExist(execution.clone());
+            self.reply(id, Err(error), out);
+        }
     }
 
     fn on_complete_call(

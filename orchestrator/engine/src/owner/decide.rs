@@ -17,7 +17,8 @@ use crate::ports::Action;
 use crate::views::{Change, Opened};
 use baton_machine::{Effect, Execution, Start, Stimulus};
 use baton_schemas::Payload;
-use baton_schemas::history::{Cause, Event, Failure, HistoryRecord, Step, Transition};
+use baton_schemas::history::{Cause, Event, Failure, HistoryRecord, Restated, Step, Transition};
+use baton_schemas::parent::Parent;
 use baton_schemas::request::ReplyTo;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -30,6 +31,9 @@ pub struct NewExecution<'a> {
     pub traceparent: Option<Arc<str>>,
     pub reply_to: Option<ReplyTo>,
     pub qualifier: Option<Arc<str>>,
+    /// The execution that starts this one, and what this one calls its machine if it is a Map's child.
+    pub parent: Option<Box<Parent>>,
+    pub machine: Option<Arc<str>>,
     pub cause: Cause,
 }
 
@@ -41,8 +45,19 @@ impl Owner {
         out: &mut Vec<Action>,
     ) -> Result<(), CallError> {
         let arn = new.execution;
-        let start_hash = start_hash(&new.definition.arn, &new.input);
-        let started = started_by(new.definition, new.traceparent, new.reply_to, new.qualifier);
+        let machine = new.machine.clone();
+        let machine = machine.unwrap_or_else(|| new.definition.arn.clone());
+        let start_hash = start_hash(&machine, &new.input, new.parent.as_deref());
+        // The views have a Map's children under their run.
+        let item = new.parent.as_ref().and_then(|p| p.item.as_ref());
+        let machine = item.map_or(machine, |item| item.run.clone());
+        let started = started_by(
+            new.definition,
+            new.traceparent,
+            new.reply_to,
+            new.qualifier,
+            (new.machine, new.parent),
+        );
         let start = Start {
             arn: arn.clone(),
             started,
@@ -58,7 +73,7 @@ impl Owner {
         let logging = logging_of(new.definition);
         let logs = logs_of(&step.events, &arn, now_ms, logging, 0);
         let json = self.transition_json(&arn, new.cause, step.events)?;
-        let (machine, revision) = (new.definition.arn.clone(), new.definition.revision);
+        let revision = new.definition.revision;
         let opened = Opened {
             machine,
             revision,

@@ -17,7 +17,7 @@ use baton_machine::{Effect, Execution};
 use baton_schemas::Record;
 use baton_schemas::arn::arn_hash;
 use baton_schemas::history::{
-    Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Restated, Step,
+    Cause, Event, EventKind, Failure, HistoryRecord, InputTopic, PassedOn, Restated, Started, Step,
     Transition,
 };
 use baton_schemas::request::{ExecutionClosed, ReplyTo};
@@ -405,10 +405,10 @@ impl Fold {
                 .data
                 .as_ref()
                 .ok_or("ExecutionStarted without input")?;
-            let start_hash = start_hash(&started.machine, input);
+            let start_hash = start_hash(&started.machine, input, started.parent.as_deref());
             let slot = self.new_slot(&arn, started.revision, now_ms, start_hash, context)?;
             opened = Some(Opened {
-                machine: started.machine.clone(),
+                machine: listed_under(started),
                 revision: started.revision,
                 start_hash,
             });
@@ -543,6 +543,13 @@ pub fn close_if_done(state: &mut State, arn: &Arc<str>, now_ms: i64) -> Option<C
     })
 }
 
+/// What the views list an execution under: its machine, or the run of a Map's child.
+pub fn listed_under(started: &Started) -> Arc<str> {
+    let parent = started.parent.as_ref();
+    let item = parent.and_then(|parent| parent.item.as_ref());
+    item.map_or(&started.machine, |item| &item.run).clone()
+}
+
 /// Whether a step's record stays with its open execution and goes to the views. A sign of life does not: after a claim
 /// every heartbeat counts from the claim at the earliest (R11), so none that was recorded before matters. Completions
 /// that came too late stay up to a bound. The log has them all, until it is deleted behind a restatement.
@@ -567,6 +574,7 @@ pub fn pending_effect(
 ) -> Option<PendingEffect> {
     let task = match &effect {
         Effect::Command(command) => Some((arn.clone(), command.task)),
+        Effect::StartChild(child) => Some((arn.clone(), child.task)),
         _ => None,
     };
     outbound_of(arn, execution.started(), effect, settings)

@@ -7,14 +7,24 @@ use super::Owner;
 use super::decide::NewExecution;
 use super::express::{is_express, is_express_task};
 use super::memory::Held;
+use super::reports;
 use super::state::{Name, start_hash};
 use crate::call::StartCall;
+use crate::definitions::Definition;
 use crate::ports::{Action, InputRecord};
 use baton_machine::Stimulus;
 use baton_schemas::history::{Cause, InputTopic};
+use baton_schemas::parent::Parent;
 use baton_schemas::partition::partition_of;
-use baton_schemas::request::{StartRequest, StopRequest};
+use baton_schemas::request::{ReplyTo, StartRequest, StopRequest};
 use baton_schemas::{Completion, Outcome, Request};
+use std::sync::Arc;
+
+/// Errors of a child's start, as AWS's StartExecution names them.
+const EXISTS: &str = "StepFunctions.ExecutionAlreadyExistsException";
+const NO_MACHINE: &str = "StepFunctions.StateMachineDoesNotExistException";
+const TOO_LARGE: &str = "States.DataLimitExceeded";
+const STOPPED: &str = "States.TaskFailed";
 
 impl Owner {
     pub(super) fn on_record(
@@ -115,12 +125,12 @@ impl Owner {
             self.pass_on_request(partition, cause, &Request::Start(start), out);
             return;
         }
-        let hash = start_hash(&start.machine, &start.input);
+        let hash = start_hash(&start.machine, &start.input, start.parent.as_deref());
         if let Some(slot) = self.memory.state.executions.get(&start.execution) {
             // The same start again is one start; the running execution will report.
             if slot.start_hash != hash {
                 let reason = "an execution with this name runs with another input";
-                self.reject(cause, None, reason, out);
+                self.refuse_start(start, EXISTS, reason, cause, out);
             }
             return;
         }
@@ -128,9 +138,9 @@ impl Owner {
             self.on_repeated_start(start, name, hash, cause, out);
             return;
         }
-        let Some(definition) = self.definitions.current(&start.machine) else {
+        let Some(definition) = self.definition_of(&start) else {
             let reason = format!("state machine {} does not exist", start.machine);
-            self.reject(cause, None, &reason, out);
+            self.refuse_start(start, NO_MACHINE, &reason, cause, out);
             return;
         };
         if is_express(&definition) {
@@ -146,6 +156,7 @@ impl Owner {
             }
             return;
         }
+        let is_item = start.parent.as_ref().is_some_and(|p| p.item.is_some());
         let new = NewExecution {
             execution: start.execution,
             definition: &definition,
@@ -153,11 +164,51 @@ impl Owner {
             traceparent: start.traceparent,
             reply_to: start.reply_to,
             qualifier: None,
+            machine: is_item.then(|| start.machine.clone()),
+            parent: start.parent.clone(),
             cause: cause.clone(),
         };
         if let Err(e) = self.start(new, out) {
-            self.reject(cause, None, &e.to_string(), out);
+            match start.parent {
+                Some(parent) => self.refuse_child(&parent, TOO_LARGE, &e.to_string(), cause, out),
+                None => self.reject(cause, None, &e.to_string(), out),
+            }
         }
+    }
+
+    /// What a start is to run: a Map's child the revision that its parent runs.
+    fn definition_of(&self, start: &StartRequest) -> Option<Arc<Definition>> {
+        match start.parent.as_ref().and_then(|p| p.item.as_ref()) {
+            Some(item) => self.definitions.revision(item.revision),
+            None => self.definitions.current(&start.machine),
+        }
+    }
+
+    /// A start that can't be: the parent hears of it, or it goes to the dead letters.
+    fn refuse_start(
+        &mut self,
+        start: StartRequest,
+        error: &str,
+        reason: &str,
+        cause: Cause,
+        out: &mut Vec<Action>,
+    ) {
+        match start.parent {
+            Some(parent) => self.refuse_child(&parent, error, reason, cause, out),
+            None => self.reject(cause, None, reason, out),
+        }
+    }
+
+    fn refuse_child(
+        &mut self,
+        parent: &Parent,
+        error: &str,
+        reason: &str,
+        cause: Cause,
+        out: &mut Vec<Action>,
+    ) {
+        let report = reports::refused(parent, error, reason);
+        self.pass_on_completion(parent.partition, cause, report, out);
     }
 
     /// A start whose name is taken by a closed execution: the same start means "report again" (R12).
@@ -171,7 +222,19 @@ impl Owner {
     ) {
         if name.start_hash != hash && name.start_hash != 0 {
             let reason = "an execution with this name has closed; it had another input";
-            self.reject(cause, None, reason, out);
+            self.refuse_start(start, EXISTS, reason, cause, out);
+        } else if let Some(parent) = start.parent {
+            if name.start_hash == 0 {
+                let reason = "it was stopped before it started";
+                self.refuse_child(&parent, STOPPED, reason, cause, out);
+                return;
+            }
+            // The views know its parent, and hence what to report.
+            let to = ReplyTo {
+                topic: self.settings.topics.completions.clone(),
+                partition: parent.partition,
+            };
+            self.report_again(to, start.execution, false, cause, out);
         } else if let Some(to) = start.reply_to {
             self.report_again(to, start.execution, name.start_hash == 0, cause, out);
         }
@@ -193,7 +256,7 @@ impl Owner {
             == self.settings.partition;
         let is_taken = state.executions.contains_key(&start.execution)
             || state.names.get(&start.execution).is_some();
-        if !is_ours || is_taken || self.definitions.current(&start.machine).is_some() {
+        if !is_ours || is_taken || self.definition_of(&start).is_some() {
             return Some(InputRecord::Request(Request::Start(start)));
         }
         self.memory.parked = Some((offset, start));

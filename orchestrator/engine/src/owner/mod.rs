@@ -15,7 +15,7 @@
 //! | R9 | size is checked before the append | `decide`, `strays`, `restate` |
 //! | R10 | outbox and marks | `outbox` |
 //! | R11 | drain, then fire; `now` never goes back | `claim`, `timers` |
-//! | R12 | strays are passed on, a stop before its start leaves a tombstone | `strays` |
+//! | R12 | strays are passed on, a stop before its start leaves a tombstone, children report | `strays`, `reports` |
 //! | R14 | restatement and deletion | `restate` |
 //!
 //! R8 (one subscription) belongs to the adapter, R13 to [`crate::registry`].
@@ -34,6 +34,7 @@ mod outbox;
 mod records;
 mod redrive;
 mod refold;
+pub mod reports;
 mod restate;
 mod state;
 mod strays;

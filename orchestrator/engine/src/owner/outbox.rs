@@ -12,6 +12,7 @@ use crate::ports::{Action, Outbound};
 use crate::views::Change;
 use baton_machine::{Effect, Stimulus};
 use baton_schemas::history::{Cause, Failure, HistoryRecord, InputTopic};
+use baton_schemas::{Payload, Request};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ type TaskKey = (Arc<str>, u64);
 /// An effect and the task it is for, if any.
 #[derive(Clone, Debug)]
 pub struct PendingEffect {
-    /// Set if it is a command.
+    /// Set if it is a command or the start of a child.
     pub task: Option<TaskKey>,
     /// What to send.
     pub outbound: Outbound,
@@ -52,6 +53,8 @@ struct Sent {
 enum What {
     /// Its queue and task.
     Command(Arc<str>, TaskKey),
+    /// The start of a child, and the task or map run that waits for it.
+    Child(TaskKey, Option<u64>),
     /// An input that belongs to another partition: where it was read.
     PassOn(Cause),
     /// Anything else, in words.
@@ -141,11 +144,45 @@ fn what_of(effect: &PendingEffect) -> What {
             InputTopic::Completions => Cause::Completions(*read_at),
             InputTopic::Requests => Cause::Requests(*read_at),
         }),
+        (Outbound::Request { request, .. }, Some(task)) => {
+            What::Child(task.clone(), child_index(request))
+        }
+        (Outbound::Request { .. }, None) => What::Other("a child's stop"),
+        (Outbound::Report { .. }, _) => What::Other("a child's report"),
         (Outbound::Control(_), _) => What::Other("a cancellation"),
         (Outbound::Closed { .. }, _) => What::Other("an execution's result"),
         (Outbound::ReportAgain { .. }, _) => What::Other("an execution's result, asked for again,"),
         (Outbound::Log(_), _) => What::Other("an execution's log record"),
         (Outbound::DeadLetter { .. }, _) => What::Other("a dead letter"),
+    }
+}
+
+fn child_index(request: &Request) -> Option<u64> {
+    let Request::Start(start) = request else {
+        return None;
+    };
+    let item = start.parent.as_ref()?.item.as_ref()?;
+    Some(item.index)
+}
+
+/// A child whose start was refused for good, as its parent hears of it.
+fn not_started(task: u64, index: Option<u64>, cause: &str) -> Stimulus {
+    let error = "Baton.ChildNotStarted";
+    match index {
+        None => Stimulus::TaskFailed {
+            task,
+            failure: Failure {
+                error: Some(error.into()),
+                cause: Some(cause.into()),
+            },
+        },
+        Some(index) => Stimulus::TaskSucceeded {
+            task,
+            output: Payload::from_value(&serde_json::json!({
+                "child": index, "status": "FAILED",
+                "details": { "Status": "FAILED", "Error": error, "Cause": cause },
+            })),
+        },
     }
 }
 
@@ -233,6 +270,12 @@ impl Owner {
                     cause: Some(cause.into()),
                 };
                 let stimulus = Stimulus::TaskFailed { task, failure };
+                self.step(&execution, stimulus, Cause::Timer, None, out);
+                return;
+            }
+            What::Child((execution, task), index) => {
+                let cause = format!("The child execution could not be started: {reason}");
+                let stimulus = not_started(task, index, &cause);
                 self.step(&execution, stimulus, Cause::Timer, None, out);
                 return;
             }

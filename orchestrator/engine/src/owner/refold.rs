@@ -4,7 +4,7 @@
 //! parts, which follow one another; it counts when the last one was read.
 
 use super::decide::steps_of;
-use super::fold::{Fold, FoldError, Folding, Recalled, pending_effect};
+use super::fold::{Fold, FoldError, Folding, Recalled, listed_under, pending_effect};
 use super::outbox::Effects;
 use super::redrive::{redrives_of, whole};
 use super::state::{Slot, start_hash};
@@ -198,9 +198,9 @@ impl Fold {
         let (EventKind::ExecutionStarted(started), Some(input)) = (&first.kind, &first.data) else {
             return Err("an execution that does not begin with ExecutionStarted".into());
         };
-        let start_hash = start_hash(&started.machine, input);
+        let start_hash = start_hash(&started.machine, input, started.parent.as_deref());
         let opened = Opened {
-            machine: started.machine.clone(),
+            machine: listed_under(started),
             revision: started.revision,
             start_hash,
         };

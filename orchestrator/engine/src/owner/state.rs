@@ -9,6 +9,7 @@ use baton_machine::Execution;
 use baton_machine::logging::Logging;
 use baton_schemas::Payload;
 use baton_schemas::history::{Closed, HistoryRecord, Positions, Started};
+use baton_schemas::parent::Parent;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -176,11 +177,14 @@ pub fn to_bytes(record: &HistoryRecord) -> Bytes {
     record.to_json().into_boxed_slice().into()
 }
 
-/// 64-bit FNV-1a of machine and input: whether a repeated start is the same start. Stable for ever, since it is stored.
-pub fn start_hash(machine: &str, input: &Payload) -> u64 {
+/// 64-bit FNV-1a of machine, input and parent: whether a repeated start is the same start. Stable for ever, since it is stored.
+pub fn start_hash(machine: &str, input: &Payload, parent: Option<&Parent>) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for part in [machine.as_bytes(), &[0], input.as_str().as_bytes()] {
+    // The same start by another parent is another one: whoever was first hears of it.
+    let parent = parent.map(|parent| [&[0], parent.token.as_bytes()]);
+    let parts = [machine.as_bytes(), &[0], input.as_str().as_bytes()];
+    for part in parts.into_iter().chain(parent.into_iter().flatten()) {
         for byte in part {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
         }
@@ -199,14 +203,16 @@ pub fn started_by(
     traceparent: Option<Arc<str>>,
     reply_to: Option<baton_schemas::request::ReplyTo>,
     qualifier: Option<Arc<str>>,
+    (machine, parent): (Option<Arc<str>>, Option<Box<Parent>>),
 ) -> Started {
     Started {
-        machine: definition.arn.clone(),
+        machine: machine.unwrap_or_else(|| definition.arn.clone()),
         revision: definition.revision,
         role_arn: definition.entry.role_arn.clone(),
         traceparent,
         reply_to,
         qualifier,
         express: None,
+        parent,
     }
 }

@@ -131,6 +131,7 @@ pub fn start_request(machine: u64, execution: &Arc<str>, input: &str) -> StartRe
             partition: 0,
         }),
         traceparent: None,
+        parent: None,
     }
 }
 

@@ -69,6 +69,7 @@ fn start(binding: &Binding, at: Position, record: &Record) -> Result<StartReques
         input,
         reply_to: None,
         traceparent: traceparent(record),
+        parent: None,
     })
 }
 

@@ -1,10 +1,13 @@
-//! Map, inline: runs a processor for each item. The distributed mode is refused.
+//! Map: runs a processor for each item, inline or as child executions (distributed).
+//!
+//! Owns: what both modes share. What only the distributed mode has is in `map_distributed`.
 
-use super::Draft;
+use super::{Draft, map_distributed};
 use crate::fields::{Fields, Role};
 use crate::limits;
 use crate::path::Path;
-use crate::program::{Items, Language, Map, SecondsSource, StateId, StateKind};
+use crate::program::{Items, Language, Map, Percentage, SecondsSource, StateId, StateKind};
+use serde_json::Value;
 
 pub(super) const FIELDS: &[&str] = &[
     "ItemSelector",
@@ -13,6 +16,10 @@ pub(super) const FIELDS: &[&str] = &[
     "MaxConcurrency",
     "ToleratedFailureCount",
     "ToleratedFailurePercentage",
+    "ItemReader",
+    "ItemBatcher",
+    "ResultWriter",
+    "Label",
 ];
 pub(super) const PATHS: &[&str] = &[
     "ItemsPath",
@@ -49,23 +56,54 @@ pub(super) fn parse(draft: &mut Draft<'_, '_, '_>) -> Option<StateKind> {
         "ToleratedFailureCountPath",
         0..=u64::MAX,
     );
-    let tolerated_failure_percentage = draft.number(
-        "ToleratedFailurePercentage",
-        "ToleratedFailurePercentagePath",
-        0..=100,
-    );
-    let processor = processor(draft)?;
+    let tolerated_failure_percentage = percentage(draft);
+    let (processor, mode) = processor(draft);
+    let distributed = map_distributed::parse(draft, mode);
     Some(StateKind::Map(Map {
         items: items?,
         item_selector,
         max_concurrency: max_concurrency.unwrap_or(SecondsSource::Fixed(0)),
         tolerated_failure_count,
         tolerated_failure_percentage,
-        processor,
+        processor: processor?,
+        distributed: distributed.map(Box::new),
     }))
 }
 
-fn processor(draft: &mut Draft<'_, '_, '_>) -> Option<StateId> {
+/// `ToleratedFailurePercentage` or its `...Path` form: a number from 0 to 100, not only whole ones.
+fn percentage(draft: &mut Draft<'_, '_, '_>) -> Option<Percentage> {
+    const NAME: &str = "ToleratedFailurePercentage";
+    const PATH: &str = "ToleratedFailurePercentagePath";
+    let fields = draft.fields;
+    let findings = &mut draft.compiler.findings;
+    fields.at_most_one(&[NAME, PATH], findings);
+    if draft.language == Language::Jsonata && fields.is_expression(NAME) {
+        let expression = fields.expression(NAME, findings);
+        return expression.map(Percentage::Expression);
+    }
+    let Some(value) = fields.get(NAME) else {
+        return fields.path(PATH, findings).map(Percentage::Path);
+    };
+    let found = value.as_f64().filter(|n| (0.0..=100.0).contains(n));
+    if found.is_none() {
+        let message = format!("Expected a number from 0 to 100, found {value}");
+        findings.invalid(&fields.place.field(NAME), message);
+    }
+    found.map(Percentage::Fixed)
+}
+
+/// What the processor's `ProcessorConfig` asks for.
+pub(super) enum Mode {
+    /// `INLINE`, or nothing.
+    Inline,
+    /// `DISTRIBUTED`.
+    Distributed {
+        /// `ExecutionType: EXPRESS`.
+        express: bool,
+    },
+}
+
+fn processor(draft: &mut Draft<'_, '_, '_>) -> (Option<StateId>, Mode) {
     let fields = draft.fields;
     let findings = &mut draft.compiler.findings;
     fields.at_most_one(&["ItemProcessor", "Iterator"], findings);
@@ -76,31 +114,51 @@ fn processor(draft: &mut Draft<'_, '_, '_>) -> Option<StateId> {
     };
     fields.require(&[name], findings);
     let place = fields.place.field(name);
-    let scope = draft.object.get(name)?;
-    if let Some(scope) = scope.as_object() {
-        let scope_fields = Fields::new(scope, &place);
-        if let Some(config) = scope_fields.object("ProcessorConfig", findings) {
-            let config_place = place.field("ProcessorConfig");
-            check_config(Fields::new(config, &config_place), draft);
-        }
-    }
-    draft.compiler.nested_scope(
+    let Some(scope) = draft.object.get(name) else {
+        return (None, Mode::Inline);
+    };
+    let mode = mode(draft, scope, &place);
+    let start = draft.compiler.nested_scope(
         scope,
         &place,
         draft.id.0 as usize + 1,
         draft.siblings.depth + 1,
-    )
+    );
+    (start, mode)
 }
 
-fn check_config(config: Fields<'_>, draft: &mut Draft<'_, '_, '_>) {
+fn mode(draft: &mut Draft<'_, '_, '_>, scope: &Value, place: &crate::findings::Place<'_>) -> Mode {
+    let is_express_machine = draft.compiler.is_express;
     let findings = &mut draft.compiler.findings;
+    let Some(object) = scope.as_object() else {
+        return Mode::Inline;
+    };
+    let Some(config) = Fields::new(object, place).object("ProcessorConfig", findings) else {
+        return Mode::Inline;
+    };
+    let config_place = place.field("ProcessorConfig");
+    let config = Fields::new(config, &config_place);
     config.refuse_unknown(&[&["Mode", "ExecutionType"]], findings);
-    let place = config.place.field("Mode");
+    let mode_place = config.place.field("Mode");
     match config.text("Mode", findings) {
-        Some("DISTRIBUTED") => findings.invalid(
-            &place,
-            "The mode 'DISTRIBUTED' isn't supported yet: use 'INLINE'".to_owned(),
-        ),
+        Some("DISTRIBUTED") => {
+            if is_express_machine {
+                let message = "Express state machine does not support the mode 'DISTRIBUTED'";
+                findings.invalid(&mode_place, message.to_owned());
+            }
+            config.require(&["ExecutionType"], findings);
+            let kind = config.text("ExecutionType", findings);
+            if let Some(kind) = kind
+                && !["STANDARD", "EXPRESS"].contains(&kind)
+            {
+                let message =
+                    format!("'{kind}' is not an execution type: use 'STANDARD' or 'EXPRESS'");
+                findings.invalid(&config.place.field("ExecutionType"), message);
+            }
+            return Mode::Distributed {
+                express: kind == Some("EXPRESS"),
+            };
+        }
         Some("INLINE") if config.has("ExecutionType") => {
             findings.invalid(
                 config.place,
@@ -108,6 +166,10 @@ fn check_config(config: Fields<'_>, draft: &mut Draft<'_, '_, '_>) {
             );
         }
         Some("INLINE") | None => {}
-        Some(mode) => findings.invalid(&place, format!("'{mode}' is not a mode: use 'INLINE'")),
+        Some(mode) => findings.invalid(
+            &mode_place,
+            format!("'{mode}' is not a mode: use 'INLINE' or 'DISTRIBUTED'"),
+        ),
     }
+    Mode::Inline
 }

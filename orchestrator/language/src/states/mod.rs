@@ -1,12 +1,12 @@
 //! The eight types of state, one file each: which fields a type has and what they mean.
 //!
-//! Owns: the fields that several types share (paths, templates, `Next` and `End`) and the refusal of those that aren't
-//! supported yet. Fields of each type follow AWS's table of states and fields (Amazon States Language, JSONPath).
+//! Owns: the fields that several types share (paths, templates, `Next` and `End`) and the refusal of unknown ones. Fields of each type follow AWS's table of states and fields (Amazon States Language, JSONPath).
 
 mod choice;
 mod errors;
 mod fail;
 mod map;
+mod map_distributed;
 mod parallel;
 mod pass;
 mod succeed;
@@ -59,8 +59,6 @@ const JSONPATH_ONLY: &[&str] = &[
     "ToleratedFailureCountPath",
     "ToleratedFailurePercentagePath",
 ];
-/// Fields of ASL that aren't supported yet, in any type of state.
-const REFUSED: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter", "Label"];
 
 /// A state under construction, as its type's file sees it.
 pub(crate) struct Draft<'c, 'v, 'p> {
@@ -223,12 +221,7 @@ fn refuse_fields(
         if is_known {
             continue;
         }
-        if REFUSED.contains(&name) {
-            let message = format!("The field '{name}' isn't supported yet");
-            compiler
-                .findings
-                .invalid(&fields.place.field(name), message);
-        } else if other.contains(&name) {
+        if other.contains(&name) {
             let near = fields.place.field(name);
             let message = only_for(language, name);
             compiler
@@ -330,18 +323,26 @@ impl Draft<'_, '_, '_> {
         path_name: &str,
         range: std::ops::RangeInclusive<u64>,
     ) -> Option<SecondsSource> {
+        self.number_in(self.fields, name, path_name, range)
+    }
+
+    /// The same in an object within the state.
+    fn number_in(
+        &mut self,
+        fields: Fields<'_>,
+        name: &str,
+        path_name: &str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Option<SecondsSource> {
         let findings = &mut self.compiler.findings;
-        self.fields.at_most_one(&[name, path_name], findings);
-        if self.language == Language::Jsonata && self.fields.is_expression(name) {
-            let expression = self.fields.expression(name, Role::default(), findings);
+        fields.at_most_one(&[name, path_name], findings);
+        if self.language == Language::Jsonata && fields.is_expression(name) {
+            let expression = fields.expression(name, Role::default(), findings);
             return expression.map(SecondsSource::Expression);
         }
-        match self.fields.integer(name, range, findings) {
+        match fields.integer(name, range, findings) {
             Some(number) => Some(SecondsSource::Fixed(number)),
-            None => self
-                .fields
-                .path(path_name, findings)
-                .map(SecondsSource::Path),
+            None => fields.path(path_name, findings).map(SecondsSource::Path),
         }
     }
 

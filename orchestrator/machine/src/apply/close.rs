@@ -15,6 +15,7 @@ pub(super) fn close(
     status: Status,
     failure: Option<&Failure>,
     output: Option<Payload>,
+    now_ms: i64,
     effects: &mut Vec<Effect>,
 ) {
     phase::cancel(execution, 0, effects);
@@ -31,5 +32,8 @@ pub(super) fn close(
         status,
         output,
         failure: failure.cloned().unwrap_or_default(),
+        input: execution.input.clone(),
+        start_ms: execution.started_ms,
+        stop_ms: now_ms,
     }));
 }

@@ -42,6 +42,9 @@ pub(super) fn branch_ended(execution: &mut Execution, event: &Event, index: u64)
 /// A Map begins; its iterations have events of their own.
 pub(super) fn start_map(execution: &mut Execution, event: &Event, length: u64) {
     super::follow(execution, event);
+    if is_distributed(execution, event.frame) {
+        return; // Its run has an event of its own.
+    }
     let items: Vec<Payload> = event
         .data
         .as_ref()
@@ -57,6 +60,14 @@ pub(super) fn start_map(execution: &mut Execution, event: &Event, length: u64) {
         results: vec![None; length],
     };
     phase::change(execution, event.frame, Phase::Forked(Box::new(fork)));
+}
+
+fn is_distributed(execution: &Execution, frame: u32) -> bool {
+    let state = execution.frame(frame).and_then(|frame| frame.state);
+    match state.map(|id| &execution.program.state(id).kind) {
+        Some(StateKind::Map(map)) => map.distributed.is_some(),
+        _ => false,
+    }
 }
 
 /// An iteration begins: a frame for it. The event belongs to the Map's frame.

@@ -5,6 +5,7 @@
 
 mod close;
 mod fork;
+mod map_run;
 mod pause;
 mod phase;
 mod redrive;
@@ -27,23 +28,39 @@ pub(crate) fn apply(
         execution.last_id = event.id;
     }
     match &event.kind {
-        K::ExecutionStarted(started) => begin(execution, started, event, now_ms),
+        K::ExecutionStarted(started) => begin(execution, started, event, now_ms, effects),
         K::ExecutionSucceeded => close::close(
             execution,
             Status::Succeeded,
             None,
             event.data.clone(),
+            now_ms,
             effects,
         ),
-        K::ExecutionFailed(failure) => {
-            close::close(execution, Status::Failed, Some(failure), None, effects)
-        }
-        K::ExecutionAborted(failure) => {
-            close::close(execution, Status::Aborted, Some(failure), None, effects)
-        }
-        K::ExecutionTimedOut(failure) => {
-            close::close(execution, Status::TimedOut, Some(failure), None, effects)
-        }
+        K::ExecutionFailed(failure) => close::close(
+            execution,
+            Status::Failed,
+            Some(failure),
+            None,
+            now_ms,
+            effects,
+        ),
+        K::ExecutionAborted(failure) => close::close(
+            execution,
+            Status::Aborted,
+            Some(failure),
+            None,
+            now_ms,
+            effects,
+        ),
+        K::ExecutionTimedOut(failure) => close::close(
+            execution,
+            Status::TimedOut,
+            Some(failure),
+            None,
+            now_ms,
+            effects,
+        ),
 
         K::ExecutionRedriven(redriven) => redrive::redrive(execution, event, redriven, now_ms),
 
@@ -54,9 +71,8 @@ pub(crate) fn apply(
         K::TaskScheduled(t) | K::LambdaFunctionScheduled(t) | K::ActivityScheduled(t) => {
             task::schedule(execution, event, t, now_ms, effects);
         }
-        K::TaskStarted(_) | K::TaskSubmitted(_) | K::LambdaFunctionStarted => {
-            follow(execution, event)
-        }
+        K::TaskStarted(_) | K::LambdaFunctionStarted => follow(execution, event),
+        K::TaskSubmitted(_) => task::submit(execution, event),
         K::ActivityStarted { .. } => task::start(execution, event, now_ms),
         K::TaskSucceeded(_)
         | K::TaskFailed(..)
@@ -83,9 +99,17 @@ pub(crate) fn apply(
         K::MapIterationFailed { .. } | K::MapIterationAborted { .. } => {
             fork::iteration_lost(execution, event, effects)
         }
-        K::MapRunStarted { .. } | K::MapRunSucceeded | K::MapRunFailed(_) => {
-            follow(execution, event)
+        K::MapRunStarted { arn } => map_run::start(execution, event, arn, now_ms),
+        K::MapRunAsked => map_run::ask(execution, event, now_ms, effects),
+        K::MapRunAnswered => map_run::answer(execution, event, now_ms),
+        K::MapChildrenStarted { first, sizes } => {
+            map_run::start_children(execution, event, (*first, sizes), now_ms, effects)
         }
+        K::MapChildEnded { index, status } => {
+            map_run::end_child(execution, event, (*index, status), now_ms)
+        }
+        K::MapRunChanged => map_run::rebound(execution, event, now_ms),
+        K::MapRunSucceeded | K::MapRunFailed(_) => follow(execution, event),
         K::ParallelStateSucceeded | K::MapStateSucceeded => {
             phase::change(execution, event.frame, Phase::Idle)
         }
@@ -123,7 +147,16 @@ fn follow(execution: &mut Execution, event: &Event) {
 }
 
 /// The first event. The first state's event names 0 as the previous one, as AWS records it.
-fn begin(execution: &mut Execution, started: &Started, event: &Event, now_ms: i64) {
+fn begin(
+    execution: &mut Execution,
+    started: &Started,
+    event: &Event,
+    now_ms: i64,
+    effects: &mut Vec<Effect>,
+) {
+    if started.parent.is_some() {
+        effects.push(Effect::Started { start_ms: now_ms });
+    }
     *execution.started = started.clone();
     execution.started_ms = now_ms;
     if let Some(input) = &event.data {

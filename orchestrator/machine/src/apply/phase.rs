@@ -5,6 +5,9 @@
 use crate::effect::Effect;
 use crate::execution::{Execution, Others};
 use crate::frame::{Frame, Phase};
+use crate::map_run::MapRun;
+use crate::nested;
+use baton_language::resource::INSIDE;
 
 /// Gives frame `id` another phase.
 pub(super) fn change(execution: &mut Execution, id: u32, phase: Phase) {
@@ -27,12 +30,35 @@ pub(super) fn change(execution: &mut Execution, id: u32, phase: Phase) {
         return;
     };
     timers.disarm(id, frame);
-    if let Some(task) = frame.task() {
-        tasks.remove(&task.id);
+    if let Some(task) = frame.awaits() {
+        tasks.remove(&task);
     }
     frame.phase = phase;
-    if let Some(task) = frame.task() {
-        tasks.insert(task.id, id);
+    if let Some(task) = frame.awaits() {
+        tasks.insert(task, id);
+    }
+    timers.arm(id, frame);
+}
+
+/// Changes the map run that frame `id` waits for, if it waits for one.
+pub(super) fn change_map_run(execution: &mut Execution, id: u32, change: impl FnOnce(&mut MapRun)) {
+    let Execution {
+        main,
+        others,
+        timers,
+        ..
+    } = execution;
+    let frame = match (id, others.as_deref_mut()) {
+        (0, _) => Some(main),
+        (_, Some(others)) => others.frames.get_mut(&id),
+        (_, None) => None,
+    };
+    let Some(frame) = frame else {
+        return;
+    };
+    timers.disarm(id, frame);
+    if let Phase::MapRun(run) = &mut frame.phase {
+        change(run);
     }
     timers.arm(id, frame);
 }
@@ -45,7 +71,16 @@ pub(super) fn cancel(execution: &mut Execution, id: u32, effects: &mut Vec<Effec
     };
     match &frame.phase {
         Phase::Idle => return,
-        Phase::Task(task) => effects.push(Effect::Cancel { task: task.id }),
+        Phase::Task(task) => match nested::awaited(&execution.arn, task) {
+            Some(execution) => effects.push(Effect::StopChild { execution }),
+            None if &*task.queue == INSIDE => {}
+            None => effects.push(Effect::Cancel { task: task.id }),
+        },
+        Phase::MapRun(run) => {
+            let running = run.running.keys();
+            let stops = running.filter_map(|index| nested::item_arn(run, *index));
+            effects.extend(stops.map(|execution| Effect::StopChild { execution }));
+        }
         Phase::Waiting { .. } | Phase::Retrying { .. } | Phase::Held(_) => {}
         Phase::Forked(_) => {
             for child in execution.children(id) {

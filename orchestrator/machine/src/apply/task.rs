@@ -6,6 +6,8 @@ use super::phase;
 use crate::effect::Effect;
 use crate::execution::Execution;
 use crate::frame::{OpenTask, Phase, seconds_to_ms};
+use crate::nested;
+use baton_language::resource::INSIDE;
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, TaskScheduled};
 
@@ -23,6 +25,7 @@ pub(super) fn schedule(
         queue: details.queue.clone(),
         attempt: details.attempt,
         started: false,
+        submitted: false,
         scheduled_ms: now_ms,
         deadline_ms: details
             .timeout_s
@@ -36,13 +39,27 @@ pub(super) fn schedule(
     if let Some(frame) = execution.frame(event.frame)
         && let Some(task) = frame.task()
     {
-        effects.push(Effect::Command(execution.command(frame, task)));
+        if &*task.queue == INSIDE {
+            // What can't be started the machine fails itself.
+            let child = nested::of_task(&execution.arn, task).ok();
+            effects.extend(child.map(Effect::StartChild));
+        } else {
+            effects.push(Effect::Command(execution.command(frame, task)));
+        }
     }
 }
 
 /// A worker took the activity's task: its heartbeats count from here.
 pub(super) fn start(execution: &mut Execution, event: &Event, now_ms: i64) {
     touch(execution, event.frame, now_ms, true);
+    super::follow(execution, event);
+}
+
+/// The task gave its first answer.
+pub(super) fn submit(execution: &mut Execution, event: &Event) {
+    if let Some(task) = execution.frame_mut(event.frame).and_then(|f| f.task_mut()) {
+        task.submitted = true;
+    }
     super::follow(execution, event);
 }
 

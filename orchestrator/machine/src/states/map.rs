@@ -1,4 +1,4 @@
-//! Map (inline).
+//! Map (inline). The distributed mode is in `map_run`.
 //!
 //! ```text
 //! StateEntered, or retry due -> MapStateStarted -> MapIterationStarted up to MaxConcurrency
@@ -8,6 +8,7 @@
 //! ```
 //! How many run at once needs no memory: one starts for each that ends.
 
+use super::map_run;
 use super::numbers::number;
 use super::parallel::complete;
 use crate::context::Lens;
@@ -34,6 +35,10 @@ struct Work {
 
 /// Starts the first iterations.
 pub(super) fn run(decider: &mut Decider<'_>, frame: u32, map: &Map) -> Flow {
+    let distributed = map.distributed.as_deref();
+    if let Some(distributed) = distributed.filter(|distributed| distributed.reader.is_some()) {
+        return map_run::begin(decider, frame, map, distributed, None);
+    }
     let evaluated = decider.with_lens(frame, |state, lens, raw| {
         let input = Doc::Text(raw.clone()).filtered(state.input_path.as_ref(), lens)?;
         work(map, input, raw, lens)
@@ -44,6 +49,10 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, map: &Map) -> Flow {
         None => return Ok(()),
     };
     let length = work.items.len() as u64;
+    if let Some(distributed) = distributed {
+        let items = Some((work.array, length));
+        return map_run::begin(decider, frame, map, distributed, items);
+    }
     let first = if work.concurrency == 0 {
         length
     } else {
@@ -136,9 +145,13 @@ fn start_iteration(
 }
 
 fn work(map: &Map, input: Doc, raw: &Payload, lens: &Lens<'_>) -> Result<Work, EvalError> {
-    let concurrency = number(&map.max_concurrency, "MaxConcurrencyPath", lens, || {
-        input.view()
-    })?;
+    // A distributed Map reads it when its run begins.
+    let concurrency = match map.distributed {
+        Some(_) => 0,
+        None => number(&map.max_concurrency, "MaxConcurrencyPath", lens, || {
+            input.view()
+        })?,
+    };
     let array = match &map.items {
         Items::Path(path) => input.filtered(Some(path), lens)?,
         Items::Form(form) => Doc::Value(lens.fill(form)?),
@@ -152,7 +165,7 @@ fn work(map: &Map, input: Doc, raw: &Payload, lens: &Lens<'_>) -> Result<Work, E
     let array = array.into_payload();
     let items: Vec<Payload> =
         serde_json::from_str(array.as_str()).map_err(|_| not_an_array(map, &array.to_value()))?;
-    if items.len() > FAN_OUT_MAX {
+    if map.distributed.is_none() && items.len() > FAN_OUT_MAX {
         let cause = format!(
             "A Map takes at most {FAN_OUT_MAX} items but was given {}.",
             items.len()

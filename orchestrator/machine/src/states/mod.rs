@@ -6,6 +6,8 @@
 mod choice;
 mod fail;
 pub(crate) mod map;
+mod map_plan;
+pub(crate) mod map_run;
 mod numbers;
 pub(crate) mod parallel;
 mod pass;

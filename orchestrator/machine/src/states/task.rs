@@ -17,9 +17,10 @@ use crate::data::{Doc, arguments};
 use crate::decide::{Decider, Flow};
 use crate::errors;
 use crate::frame::Frame;
+use crate::nested;
 use baton_language::EvalError;
 use baton_language::program::{State, StateKind, Task};
-use baton_language::resource::{Family, lambda_queue};
+use baton_language::resource::{Family, INSIDE, lambda_queue};
 use baton_schemas::Payload;
 use baton_schemas::history::{EventKind, Failure, Resource, TaskScheduled};
 use serde_json::Value;
@@ -68,6 +69,7 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
         Family::Task => {
             decider.emit(frame, EventKind::TaskScheduled(details), input)?;
             decider.emit(frame, EventKind::TaskStarted(resource(task)), None)?;
+            return refuse_child(decider, frame);
         }
         Family::LambdaFunction => {
             decider.emit(frame, EventKind::LambdaFunctionScheduled(details), input)?;
@@ -78,6 +80,18 @@ pub(super) fn run(decider: &mut Decider<'_>, frame: u32, task: &Task) -> Flow {
         }
     }
     Ok(())
+}
+
+/// Fails a nested start whose parameters can't be one.
+fn refuse_child(decider: &mut Decider<'_>, frame: u32) -> Flow {
+    let open = decider.execution.frame(frame).and_then(Frame::task);
+    let Some(open) = open.filter(|open| &*open.queue == INSIDE) else {
+        return Ok(());
+    };
+    match nested::of_task(&decider.execution.arn, open) {
+        Ok(_) => Ok(()),
+        Err(failure) => failed(decider, frame, failure),
+    }
 }
 
 /// A worker took the activity's task. For other tasks, and the second time, only a sign of life.
@@ -107,6 +121,11 @@ pub(crate) fn submitted(decider: &mut Decider<'_>, frame: u32, output: Payload) 
     };
     if output.len() > decider.execution.limits.payload_bytes {
         return failed(decider, frame, errors::too_large(shown(&resource(task))));
+    }
+    let open = decider.execution.frame(frame).and_then(Frame::task);
+    if let Some(open) = open.filter(|open| open.submitted) {
+        let again = EventKind::HeartbeatRecorded { task: open.id };
+        return decider.emit(frame, again, None).map(drop);
     }
     match task.resource.family {
         Family::Task => decider

@@ -137,6 +137,7 @@ impl Trial<'_> {
             }
             let command = step.effects.iter().find_map(|effect| match effect {
                 Effect::Command(command) => Some(command.task),
+                Effect::StartChild(child) => Some(child.task),
                 _ => None,
             });
             let stimulus = match (command, mock) {
@@ -182,6 +183,7 @@ impl Trial<'_> {
             reply_to: None,
             qualifier: None,
             express: None,
+            parent: None,
         };
         let start = Start {
             arn: Arc::from("arn:aws:states:::express:TestState:TestState"),

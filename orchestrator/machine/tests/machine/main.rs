@@ -4,6 +4,7 @@ mod coverage;
 mod events;
 mod fields;
 mod golden;
+mod map_runs;
 mod redrive;
 mod replay;
 mod rules;

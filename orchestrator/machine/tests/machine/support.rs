@@ -31,6 +31,7 @@ pub fn start(input: &str) -> Start {
         reply_to: None,
         qualifier: None,
         express: None,
+        parent: None,
     };
     Start {
         arn: Arc::from(ARN),

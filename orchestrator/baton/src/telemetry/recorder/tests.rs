@@ -43,6 +43,7 @@ fn history(age_ms: i64) -> Vec<Step> {
         reply_to: None,
         qualifier: None,
         express: None,
+        parent: None,
     }));
     let (state, name): (_, Arc<str>) = (StateType::Wait, "S".into());
     let entered = EventKind::StateEntered {
