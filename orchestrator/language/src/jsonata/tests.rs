@@ -163,7 +163,7 @@ fn every_function_of_jsonata_answers() {
         "$uppercase('a')",
         "$zip([1], [2])",
     ];
-    for name in super::STANDARD {
+    for name in STANDARD {
         let call = calls
             .iter()
             .find(|call| call.contains(&format!("${name}(")));
