@@ -26,9 +26,13 @@ pub struct Job {
 
 /// See the module.
 pub struct MapIoServer {
+    /// What is asked, in order; `None` ends the server.
     pub jobs: Receiver<Option<Job>>,
+    /// Where answers are sent.
     pub effects: Sender,
+    /// Reads and writes.
     pub serve: Arc<MapIo>,
+    /// Of the driver.
     pub inbox: Arc<Inbox>,
 }
 

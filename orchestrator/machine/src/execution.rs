@@ -344,6 +344,7 @@ impl Execution {
             scheduled_ms: run.started_ms,
             deadline_ms: None,
             heartbeat_s: None,
+            resource: None,
             input,
         })
     }

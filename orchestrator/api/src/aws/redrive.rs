@@ -3,9 +3,9 @@
 use super::params::Params;
 use super::seconds;
 use crate::app::App;
-use crate::app::error::{ApiError, ErrorCode};
+use crate::app::error::ApiError;
 use crate::limits;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub async fn redrive(app: &App, mut params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.required("executionArn", 1, limits::ARN_LENGTH_MAX)?;

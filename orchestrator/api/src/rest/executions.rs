@@ -277,7 +277,7 @@ fn wait_of(query: &Query) -> Result<Duration, ApiError> {
 }
 
 /// The ARN of an execution that is given by its ARN, or as `MACHINE:NAME` for a machine of this Baton.
-fn execution_of(app: &App, given: &str) -> String {
+pub(super) fn execution_of(app: &App, given: &str) -> String {
     match given.split_once(':') {
         Some((machine, name)) if machine != "arn" => {
             let arn = execution_arn(&app.machine_arn(machine), name);

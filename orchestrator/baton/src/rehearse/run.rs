@@ -5,7 +5,7 @@
 
 use super::file::{Answer, Answers, Test};
 use baton_language::Program;
-use baton_machine::{Closing, Effect, Execution, Limits, Start, Step, Stimulus, TaskCommand};
+use baton_machine::{Closing, Effect, Execution, Limits, Start, Step, Stimulus};
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, EventKind, Failure, Started};
 use baton_schemas::time::parse_rfc3339;
@@ -50,6 +50,8 @@ pub fn run(program: &Arc<Program>, test: &Test) -> Result<Rehearsed, String> {
             traceparent: None,
             reply_to: None,
             qualifier: None,
+            express: None,
+            parent: None,
         },
         input: Payload::from_value(&test.input),
     };
@@ -154,16 +156,43 @@ impl Stage<'_> {
         self.seen.events.extend(step.events);
         for effect in step.effects {
             match effect {
-                Effect::Command(command) => self.call(&command),
+                Effect::Command(command) => {
+                    self.call(&command.state, command.task, &command.queue, &command.input);
+                }
+                Effect::StartChild(child) if child.item.is_some() => {
+                    let what = "a distributed Map starts executions, which a test doesn't run: \
+                                give the test the states behind it, or the Map the mode INLINE";
+                    self.seen.complaints.push(what.to_owned());
+                }
+                Effect::StartChild(child) => {
+                    let state = self.state_of(child.task);
+                    self.call(&state, child.task, &child.machine, &child.input);
+                }
                 Effect::Cancel { task } => drop(self.answers.remove(&task)),
+                Effect::StopChild { .. } | Effect::Started { .. } => {}
                 Effect::Closed(closing) => self.seen.closing = Some(closing),
             }
         }
     }
 
-    /// A worker gets a task: the mock of its state says what becomes of it.
-    fn call(&mut self, command: &TaskCommand) {
-        let state = command.state.to_string();
+    /// Name of the state that scheduled a task.
+    fn state_of(&self, task: u64) -> String {
+        let events = &self.seen.events;
+        let frame = events.iter().find(|event| event.id == task);
+        let frame = frame.map_or(0, |event| event.frame);
+        let before = events.iter().rev().skip_while(|event| event.id != task);
+        let mut entered = before.filter_map(|event| match &event.kind {
+            EventKind::StateEntered { name, .. } if event.frame == frame => Some(name),
+            _ => None,
+        });
+        entered
+            .next()
+            .map_or_else(String::new, |name| name.to_string())
+    }
+
+    /// Somebody gets a task, of a queue or as an execution of a machine: the mock of its state says what becomes of it.
+    fn call(&mut self, state: &str, task: u64, whom: &str, input: &Payload) {
+        let state = state.to_owned();
         let number = self.seen.calls.entry(state.clone()).or_default();
         let answer = self
             .test
@@ -171,12 +200,9 @@ impl Stage<'_> {
             .get(&state)
             .and_then(|answers: &Answers| answers.of(*number));
         *number += 1;
-        let (number, given) = (*number, command.input.to_value());
+        let (number, given) = (*number, input.to_value());
         let Some(answer) = answer else {
-            let what = format!(
-                "'{state}' calls {} with {given}, and has no mock",
-                command.queue
-            );
+            let what = format!("'{state}' calls {whom} with {given}, and has no mock");
             return self.seen.complaints.push(what);
         };
         if let Some(wanted) = answer.given.as_ref().filter(|wanted| **wanted != given) {
@@ -191,10 +217,9 @@ impl Stage<'_> {
             Some(every) => answers_ms.min(self.now_ms + ms(every).max(1)),
             None => answers_ms,
         };
-        self.answers
-            .insert(command.task, (answers_ms, answer.clone()));
+        self.answers.insert(task, (answers_ms, answer.clone()));
         if first_ms < i64::MAX {
-            self.due.insert((first_ms, command.task));
+            self.due.insert((first_ms, task));
         }
     }
 }

@@ -78,7 +78,7 @@ impl Owner {
             return;
         }
         if is_express(&call.definition) {
-            let reply = self.start_express(call, None, http(id), out);
+            let reply = self.start_express(call, (None, None), http(id), out);
             self.reply(id, reply, out);
             return;
         }

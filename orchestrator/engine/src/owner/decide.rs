@@ -17,7 +17,7 @@ use crate::ports::Action;
 use crate::views::{Change, Opened};
 use baton_machine::{Effect, Execution, Start, Stimulus};
 use baton_schemas::Payload;
-use baton_schemas::history::{Cause, Event, Failure, HistoryRecord, Restated, Step, Transition};
+use baton_schemas::history::{Cause, Event, Failure, HistoryRecord, Step, Transition};
 use baton_schemas::parent::Parent;
 use baton_schemas::request::ReplyTo;
 use bytes::Bytes;

@@ -15,6 +15,7 @@ use super::fold::pending_effect;
 use super::inputs::stimulus_of;
 use super::logs::logs_of;
 use super::memory::Then;
+use super::outbound::outbound_of;
 use super::state::{ExpressStart, logging_of, started_by};
 use crate::call::{CallError, CallId, Finished, Reply, StartCall};
 use crate::definitions::Definition;
@@ -26,7 +27,8 @@ use baton_machine::logging::Logging;
 use baton_machine::{Closing, Effect, Execution, Limits, Start, Step, Stimulus};
 use baton_schemas::Outcome;
 use baton_schemas::history::{Cause, Event, EventKind, Express as Kind, Failure};
-use baton_schemas::request::{ExecutionClosed, ReplyTo};
+use baton_schemas::parent::Parent;
+use baton_schemas::request::ReplyTo;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -174,7 +176,13 @@ impl Owner {
             self.reply(id, Err(error), out);
             return;
         }
-        let mut started = started_by(&call.definition, call.traceparent, None, call.qualifier);
+        let mut started = started_by(
+            &call.definition,
+            call.traceparent,
+            None,
+            call.qualifier,
+            (None, None),
+        );
         started.express = Some(Kind::Synchronous);
         let start = ExpressStart {
             execution: call.execution,
@@ -188,7 +196,7 @@ impl Owner {
     pub(super) fn start_express(
         &mut self,
         call: StartCall,
-        reply_to: Option<ReplyTo>,
+        (reply_to, parent): (Option<ReplyTo>, Option<Box<Parent>>),
         cause: Cause,
         out: &mut Vec<Action>,
     ) -> Result<Reply, CallError> {
@@ -196,6 +204,8 @@ impl Owner {
         if self.memory.express.has(&call.execution) {
             let run = self.memory.express.runs.get(&call.execution);
             let start_ms = run.map_or(start_ms, |run| run.start_ms);
+            // A parent that asks again hears again that it runs (R12).
+            self.send_express(&call.execution, Effect::Started { start_ms }, out);
             return Ok(Reply::Started { start_ms });
         }
         if let Some(error) = self.no_room() {
@@ -208,7 +218,13 @@ impl Owner {
             traceparent,
             qualifier,
         } = call;
-        let mut started = started_by(&definition, traceparent, reply_to, qualifier);
+        let mut started = started_by(
+            &definition,
+            traceparent,
+            reply_to,
+            qualifier,
+            (None, parent),
+        );
         started.express = Some(Kind::Asynchronous);
         let start = ExpressStart {
             execution: execution.clone(),
@@ -421,6 +437,12 @@ impl Owner {
                 (what, Effect::Command(command))
             }
             Effect::Cancel { task } => (What::Other, Effect::Cancel { task: named(task) }),
+            Effect::StartChild(mut child) => {
+                let what = What::Command(arn.clone(), child.task);
+                child.task = named(child.task);
+                (what, Effect::StartChild(child))
+            }
+            Effect::StopChild { .. } | Effect::Started { .. } => (What::Other, effect),
             Effect::Closed(_) => return,
         };
         if let Some(effect) = pending_effect(arn, &run.execution, effect, &self.settings) {
@@ -459,19 +481,9 @@ impl Owner {
             ForWhom::Mark(at) => at,
         };
         let started = run.execution.started();
-        match started.reply_to.clone() {
+        match outbound_of(arn, started, Effect::Closed(closing), &self.settings) {
             // It is over when whoever asked for the result has it.
-            Some(to) => {
-                let closed = ExecutionClosed {
-                    execution: arn.clone(),
-                    status: closing.status.as_str(),
-                    output: closing.output,
-                    failure: closing.failure,
-                    traceparent: started.traceparent.clone(),
-                };
-                let closed = Box::new(closed);
-                self.emit_express(What::Report(at), Outbound::Closed { to, closed }, out);
-            }
+            Some(outbound) => self.emit_express(What::Report(at), outbound, out),
             None => self.express_over(at, out),
         }
     }

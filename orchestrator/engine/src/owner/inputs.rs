@@ -24,6 +24,7 @@ use std::sync::Arc;
 const EXISTS: &str = "StepFunctions.ExecutionAlreadyExistsException";
 const NO_MACHINE: &str = "StepFunctions.StateMachineDoesNotExistException";
 const TOO_LARGE: &str = "States.DataLimitExceeded";
+const NO_ROOM: &str = "StepFunctions.ExecutionLimitExceededException";
 const STOPPED: &str = "States.TaskFailed";
 
 impl Owner {
@@ -151,8 +152,12 @@ impl Owner {
                 traceparent: start.traceparent,
                 qualifier: None,
             };
-            if let Err(e) = self.start_express(call, start.reply_to, cause.clone(), out) {
-                self.reject(cause, None, &e.to_string(), out);
+            let whose = (start.reply_to, start.parent.clone());
+            if let Err(e) = self.start_express(call, whose, cause.clone(), out) {
+                match start.parent {
+                    Some(parent) => self.refuse_child(&parent, NO_ROOM, &e.to_string(), cause, out),
+                    None => self.reject(cause, None, &e.to_string(), out),
+                }
             }
             return;
         }

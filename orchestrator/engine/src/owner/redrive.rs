@@ -232,7 +232,7 @@ impl Owner {
         let opened = Opened {
             machine: started.machine.clone(),
             revision: started.revision,
-            start_hash: start_hash(&started.machine, input),
+            start_hash: start_hash(&started.machine, input, started.parent.as_deref()),
         };
         let definition = self.definitions.revision(started.revision)?;
         let mut execution = Execution::empty(

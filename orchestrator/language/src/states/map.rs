@@ -78,7 +78,7 @@ fn percentage(draft: &mut Draft<'_, '_, '_>) -> Option<Percentage> {
     let findings = &mut draft.compiler.findings;
     fields.at_most_one(&[NAME, PATH], findings);
     if draft.language == Language::Jsonata && fields.is_expression(NAME) {
-        let expression = fields.expression(NAME, findings);
+        let expression = fields.expression(NAME, Role::default(), findings);
         return expression.map(Percentage::Expression);
     }
     let Some(value) = fields.get(NAME) else {

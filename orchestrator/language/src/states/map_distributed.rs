@@ -5,7 +5,7 @@
 
 use super::Draft;
 use super::map::Mode;
-use crate::fields::Fields;
+use crate::fields::{Fields, Role};
 use crate::limits;
 use crate::program::{
     CsvHeaders, Distributed, InputType, ItemBatcher, ItemReader, ItemSource, Language,
@@ -110,7 +110,7 @@ fn reader(draft: &mut Draft<'_, '_, '_>, fields: Fields<'_>) -> Option<ItemReade
     config.refuse_unknown(&[READER_CONFIG, paths], findings);
     let input_type = input_type(config, draft);
     let source = source(fields, resource?, draft);
-    let arguments = draft.recipe(fields, arguments_field[0]);
+    let arguments = draft.recipe(fields, arguments_field[0], Role::default());
     let max_items = draft.number_in(
         config,
         "MaxItems",
@@ -255,7 +255,7 @@ fn batcher(draft: &mut Draft<'_, '_, '_>, fields: Fields<'_>) -> Option<ItemBatc
             "MaxInputBytesPerBatchPath",
             1..=limits::BATCH_BYTES_MAX,
         ),
-        input: draft.recipe(fields, "BatchInput"),
+        input: draft.recipe(fields, "BatchInput", Role::default()),
     })
 }
 
@@ -305,7 +305,7 @@ fn writer(draft: &mut Draft<'_, '_, '_>, fields: Fields<'_>) -> Option<ResultWri
         &[("JSON", false), ("JSONL", true)],
         draft,
     );
-    let arguments = draft.recipe(fields, arguments_field[0]);
+    let arguments = draft.recipe(fields, arguments_field[0], Role::default());
     // What is written is with all that is known of a child; what is only passed on is its output.
     let default = if has_resource {
         Transformation::None

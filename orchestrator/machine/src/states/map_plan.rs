@@ -71,7 +71,7 @@ pub(super) fn plan(
     let writer = match &distributed.writer {
         Some(writer) if writer.destination.is_some() => {
             let arguments = match &writer.arguments {
-                Some(recipe) => lens.make(recipe, || input.view().into_owned())?,
+                Some(recipe) => lens.make(recipe, || input.clone())?,
                 None => json!({}),
             };
             let to = if writer.destination == Some(true) {
@@ -107,7 +107,7 @@ fn read_request(
     input: &Doc,
 ) -> Result<Value, EvalError> {
     let arguments = match &reader.arguments {
-        Some(recipe) => lens.make(recipe, || input.view().into_owned())?,
+        Some(recipe) => lens.make(recipe, || input.clone())?,
         None => json!({}),
     };
     let from = match reader.source {

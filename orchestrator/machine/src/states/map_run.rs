@@ -257,8 +257,8 @@ fn inputs(
             None => None,
             Some(recipe) => {
                 let lens = Lens::new(decider.execution, frame, decider.now_ms);
-                let made = filtered(decider, frame, &lens)
-                    .and_then(|input| lens.make(recipe, || input.into_value()));
+                let made =
+                    filtered(decider, frame, &lens).and_then(|input| lens.make(recipe, || input));
                 Some(made.map_err(failed)?)
             }
         };
@@ -323,7 +323,7 @@ fn select(
     };
     let lens = Lens::new(decider.execution, frame, decider.now_ms).with_item(index, item);
     let input = filtered(decider, frame, &lens)?;
-    let made = lens.make(selector, || input.into_value())?;
+    let made = lens.make(selector, || input)?;
     Ok(Payload::from_value(&made))
 }
 
