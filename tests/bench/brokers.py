@@ -51,8 +51,10 @@ def main():
     parser.add_argument("--full", action="store_true", help="the stated counts, three times, in turn")
     parser.add_argument("--json", type=Path, help="also write the lines to this file")
     parser.add_argument("--no-workflows", action="store_true", help="leave the 5-step workflow out")
+    parser.add_argument("--repeats", type=int, help="how often everything is measured")
     options = parser.parse_args()
     counts = FULL if options.full else SHORT
+    counts["repeats"] = options.repeats or counts["repeats"]
     lines = []
 
     def told(line):

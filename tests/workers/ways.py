@@ -121,9 +121,11 @@ class Lambda(Way):
     """A Lambda function under AWS's own runtime interface client."""
 
     hears_cancellations = True
+    # Some runtimes are told on their command line what to run, others by _HANDLER.
+    handler = ()
 
     def command(self):
-        options = ["--function", self.name, "--instance", self.name, "--concurrency", 1, "--timeout-s", 60]
+        options = ["--function", self.name, "--instance", self.name, "--concurrency", 1, "--timeout-s", 60, *self.handler]
         return [BATON, "worker", "lambda", *options, "--", *self.runtime()]
 
     def task(self, step):
@@ -157,10 +159,11 @@ class LambdaNode(Lambda):
     """aws-lambda-ric."""
 
     name = "lambda-node"
+    handler = ("--handler", "function.handler")
     missing = None if (WORKERS_NODE / "node_modules" / "aws-lambda-ric").exists() else "aws-lambda-ric could not be installed"
 
     def runtime(self):
-        return [WORKERS_NODE / "node_modules" / ".bin" / "aws-lambda-ric", "function.handler"]
+        return [WORKERS_NODE / "node_modules" / ".bin" / "aws-lambda-ric"]
 
     def directory_of(self):
         # The runtime looks for the function in the directory where it is started.

@@ -8,7 +8,6 @@ use crate::config::{Config, Error};
 use crate::telemetry;
 use baton_broker::log::OpenError;
 use baton_broker::server::{self, Handle, ServeError};
-use baton_kafka::config::PARTITIONS_DEV;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -210,10 +209,7 @@ pub fn throw_away_folder() -> Result<PathBuf, Error> {
 }
 
 fn settings(folder: &Path, address: SocketAddr) -> server::Settings {
-    let mut settings = server::Settings::new(folder.join(FOLDER), address);
-    // A client that makes a topic by asking for it gets one that several workers can share.
-    settings.default_partitions = PARTITIONS_DEV.unsigned_abs();
-    settings
+    server::Settings::new(folder.join(FOLDER), address)
 }
 
 /// The broker's reason with what to do about it in this program's words.

@@ -39,8 +39,6 @@ impl Caller {
     /// A wrong entry, or no TLS.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let guard = Guard::new(&config.allow)?;
-        // Whoever has installed another provider before has made the choice for the whole process.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .timeout(CALL_MAX)
@@ -124,6 +122,9 @@ impl Transport {
         let is_private = request.has_credentials();
         let mut body = request.take_body();
         for _ in 0..=REDIRECTS_MAX {
+            if request.url.scheme() == "https" {
+                return Err(no_tls(&request.url));
+            }
             self.guard.check_literal(&request.url).map_err(refused)?;
             let mut call = self
                 .client
@@ -175,6 +176,14 @@ async fn read(mut response: Response) -> Result<Answer, TaskError> {
         }
     }
     Ok(Answer::new(status, headers, &bytes))
+}
+
+fn no_tls(url: &Url) -> TaskError {
+    let host = url.host_str().unwrap_or_default();
+    let cause = format!(
+        "https://{host}: this version speaks no TLS; call it through a proxy that does, over http"
+    );
+    TaskError::new("Http.NoTls", cause)
 }
 
 fn refused(error: Refused) -> TaskError {

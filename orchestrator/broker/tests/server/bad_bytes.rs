@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// How often each property is tried; `PROPTEST_CASES` may ask for more.
 const CASES: u32 = 1_000;
 
 /// Well-formed requests to damage.
@@ -96,7 +97,7 @@ fn run(name: &str, strategy: impl Strategy<Value = Vec<u8>>) {
     let world = runtime.block_on(World::new());
     runtime.block_on(async { create(&mut world.client().await, "topic", 1, &[]).await });
     let config = Config {
-        cases: CASES,
+        cases: CASES.max(Config::default().cases),
         failure_persistence: None,
         ..Config::default()
     };

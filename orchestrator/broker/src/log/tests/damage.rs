@@ -22,8 +22,15 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
+const CASES: u32 = 64;
+
+fn asked() -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(0, |cases| cases.parse().unwrap_or(0))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    // `PROPTEST_CASES` may ask for more.
+    #![proptest_config(ProptestConfig { cases: CASES.max(asked()), ..ProptestConfig::default() })]
 
     #[test]
     fn damaged_files_never_panic(
