@@ -39,6 +39,8 @@ pub enum Command {
     Watch(WatchArguments),
     /// Prints the history of an execution.
     History(WatchArguments),
+    /// Draws where the time of an execution went: its trace, without a collector.
+    Trace(TraceArguments),
     /// Lists executions, newest start first.
     List(ListArguments),
     /// Describes an execution or a state machine.
@@ -185,6 +187,15 @@ pub struct WatchArguments {
     /// Print each event as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// `trace`.
+#[derive(Clone, Debug, Args)]
+pub struct TraceArguments {
+    /// ARN of the execution, or MACHINE:NAME
+    pub execution: String,
     #[command(flatten)]
     pub asking: Asking,
 }

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Command::Start(arguments) => client::start(arguments),
         Command::Watch(arguments) => client::watch(arguments),
         Command::History(arguments) => client::history(arguments),
+        Command::Trace(arguments) => client::trace(arguments),
         Command::List(arguments) => client::list(arguments),
         Command::Describe(arguments) => client::describe(arguments),
         Command::Stop(arguments) => client::stop(arguments),
