@@ -157,6 +157,8 @@ class Run:
         early, late = (max(line["history_bytes"] for line in half) for half in (lines[:SLICES // 2], lines[SLICES // 2:]))
         # Whole files go: each partition has up to one more than what is kept, and one that waits for its deletion.
         assert late <= 1.5 * early + 2 * PARTITIONS * self.segment_bytes, f"the history grew from {early} to {late} bytes"
+        half = lines[SLICES // 2]["rss_mb"]
+        assert last["rss_mb"] <= 1.5 * half, f"resident memory grew from {half} to {last['rss_mb']} MB in the second half"
         return {"bench": "long", "executions": self.count, "long_running_steps": self.steps, "long_running_events": len(events),
                 "history_bytes_most": max(early, late), "recovery_without_store_s": round(recovery_s, 2),
                 "rss_mb_first": lines[0]["rss_mb"], "rss_mb_last": last["rss_mb"]}

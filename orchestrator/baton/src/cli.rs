@@ -45,6 +45,8 @@ pub enum Command {
     Pause(ExecutionArguments),
     /// Lets a paused execution go on.
     Resume(ExecutionArguments),
+    /// Draws where the time of an execution went: its trace, without a collector.
+    Trace(TraceArguments),
     /// Lists executions, newest start first.
     List(ListArguments),
     /// Describes an execution or a state machine.
@@ -198,6 +200,15 @@ pub struct WatchArguments {
 /// `redrive`, `pause` and `resume`.
 #[derive(Clone, Debug, Args)]
 pub struct ExecutionArguments {
+    /// ARN of the execution, or MACHINE:NAME
+    pub execution: String,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// `trace`.
+#[derive(Clone, Debug, Args)]
+pub struct TraceArguments {
     /// ARN of the execution, or MACHINE:NAME
     pub execution: String,
     #[command(flatten)]

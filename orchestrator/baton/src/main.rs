@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Redrive(arguments) => client::intervene(arguments, "redrive"),
         Command::Pause(arguments) => client::intervene(arguments, "pause"),
         Command::Resume(arguments) => client::intervene(arguments, "resume"),
+        Command::Trace(arguments) => client::trace(arguments),
         Command::List(arguments) => client::list(arguments),
         Command::Describe(arguments) => client::describe(arguments),
         Command::Stop(arguments) => client::stop(arguments),

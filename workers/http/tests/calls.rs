@@ -21,8 +21,10 @@ struct Seen {
 
 /// Serves on loopback; its address.
 async fn server() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("its address");
     let router = Router::new()
         .route("/echo/{*rest}", any(echo))
         .route(
@@ -30,7 +32,7 @@ async fn server() -> SocketAddr {
             any(
                 async |axum::extract::Path(code): axum::extract::Path<u16>| {
                     (
-                        StatusCode::from_u16(code).unwrap(),
+                        StatusCode::from_u16(code).expect("a status"),
                         Json(json!({"why": "because"})),
                     )
                 },
@@ -90,7 +92,8 @@ async fn guarded(State(seen): State<Seen>, headers: HeaderMap) -> Response {
 }
 
 fn worker(config: Value) -> Harness {
-    let caller = Caller::new(Config::parse(&config.to_string()).unwrap()).unwrap();
+    let caller = Caller::new(Config::parse(&config.to_string()).expect("a configuration"))
+        .expect("a caller");
     Harness::new("aws-sdk.http", move |task: Task| {
         let caller = caller.clone();
         async move { caller.invoke(task).await }
@@ -261,7 +264,8 @@ async fn a_bound_queue_fills_its_templates() {
         "Url": format!("http://{at}/echo/{{$.order.id}}"), "Query": {"state": "{$$.State.Name}"},
         "Body": {"amount": "{$.order.amount}"}, "Output": {"path": "{$.ResponseBody.path}", "sent": "{$.ResponseBody.body}", "query": "{$.ResponseBody.query}"},
     }});
-    let caller = Caller::new(Config::parse(&config.to_string()).unwrap()).unwrap();
+    let caller = Caller::new(Config::parse(&config.to_string()).expect("a configuration"))
+        .expect("a caller");
     assert_eq!(caller.queues().collect::<Vec<_>>(), [("charge", None)]);
     let mut harness = Harness::new("charge", move |task: Task| {
         let caller = caller.clone();

@@ -18,7 +18,8 @@ const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 fn function(timeout: Duration) -> Harness {
     let program = std::env::current_exe().expect("a program").into_os_string();
     let arguments = ["--exact", "runtime", "--ignored", "--nocapture"].map(Into::into);
-    let mut options = Options::new("f", [program].into_iter().chain(arguments).collect()).unwrap();
+    let mut options =
+        Options::new("f", [program].into_iter().chain(arguments).collect()).expect("a command");
     options.timeout = timeout;
     let function = Function::new(options);
     Harness::new("lambda.f", move |task: Task| {
@@ -169,7 +170,14 @@ fn runtime() {
                     json!({"errorMessage": "no", "errorType": "Refused", "stackTrace": ["line 1"]});
                 post("error", report);
             }
-            Some("exit") => std::process::exit(3),
+            Some("exit") =>
+            {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "what is tried is a child that ends"
+                )]
+                std::process::exit(3)
+            }
             Some("hang") => loop {
                 std::thread::park();
             },
@@ -200,13 +208,14 @@ fn runtime() {
 fn http(api: &str, method: &str, path: &str, body: &str) -> (Vec<String>, String) {
     let mut stream = TcpStream::connect(api).expect("the worker's port");
     let length = body.len();
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {api}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {api}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").expect("written");
     let mut reader = BufReader::new(stream);
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();
         // A worker that is gone ends its children this way, too.
         if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            #[expect(clippy::disallowed_methods, reason = "a child of nobody ends")]
             std::process::exit(0);
         }
         match line.trim_end() {

@@ -1,5 +1,5 @@
-//! The commands that ask a running node: start, watch, history, list, describe, stop, redrive, pause, resume; and send,
-//! which asks Kafka.
+//! The commands that ask a running node: start, watch, history, trace, list, describe, stop, redrive, pause, resume; and
+//! send, which asks Kafka.
 //!
 //! Owns: calls of the REST API and how answers are printed. Must not: know more of Baton than docs/http.md says.
 
@@ -9,6 +9,7 @@ mod queues;
 mod rest;
 mod send;
 mod stop;
+mod trace;
 mod watch;
 
 pub use describe::{DescribeArguments, describe};
@@ -18,12 +19,15 @@ pub use rest::{Rest, encoded};
 pub use send::send;
 pub use stop::{StopArguments, stop};
 
-use crate::cli::{Asking, ExecutionArguments, ListArguments, StartArguments, WatchArguments};
+use crate::cli::{
+    Asking, ExecutionArguments, ListArguments, StartArguments, TraceArguments, WatchArguments,
+};
 use crate::config::Error;
 use crate::lines;
 use crate::output::Column;
 use serde_json::{Value, json};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `baton start`.
 ///
@@ -68,28 +72,53 @@ pub fn watch(arguments: WatchArguments) -> Result<ExitCode, Error> {
 pub fn history(arguments: WatchArguments) -> Result<ExitCode, Error> {
     run(async {
         let rest = Rest::new(&arguments.asking)?;
-        let path = format!(
-            "/v1/executions/{}/history?limit=1000",
-            encoded(&arguments.execution)
-        );
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = match &cursor {
-                None => rest.get(&path).await?,
-                Some(cursor) => {
-                    rest.get(&format!("{path}&cursor={}", encoded(cursor)))
-                        .await?
-                }
-            };
-            for event in page["events"].as_array().into_iter().flatten() {
-                println!("{}", history_line(event, arguments.json));
-            }
-            match page["nextCursor"].as_str() {
-                Some(next) => cursor = Some(next.to_owned()),
-                None => return Ok(ExitCode::SUCCESS),
-            }
-        }
+        let print = |event: Value| println!("{}", history_line(&event, arguments.json));
+        events(&rest, &arguments.execution, print).await?;
+        Ok(ExitCode::SUCCESS)
     })
+}
+
+/// `baton trace`.
+///
+/// # Errors
+/// What the node says.
+pub fn trace(arguments: TraceArguments) -> Result<ExitCode, Error> {
+    run(async {
+        let rest = Rest::new(&arguments.asking)?;
+        let path = format!("/v1/executions/{}", encoded(&arguments.execution));
+        let described = rest.get(&path).await?;
+        let mut history = Vec::new();
+        events(&rest, &arguments.execution, |event| history.push(event)).await?;
+        let now_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as i64);
+        for line in trace::draw(&described, &history, now_ms) {
+            println!("{line}");
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Gives all events of an execution so far to `take`.
+async fn events(rest: &Rest, execution: &str, mut take: impl FnMut(Value)) -> Result<(), Error> {
+    let path = format!("/v1/executions/{}/history?limit=1000", encoded(execution));
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut page = match &cursor {
+            None => rest.get(&path).await?,
+            Some(cursor) => {
+                rest.get(&format!("{path}&cursor={}", encoded(cursor)))
+                    .await?
+            }
+        };
+        if let Value::Array(events) = page["events"].take() {
+            events.into_iter().for_each(&mut take);
+        }
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return Ok(()),
+        }
+    }
 }
 
 fn history_line(event: &Value, json: bool) -> String {
