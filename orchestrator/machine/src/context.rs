@@ -186,10 +186,6 @@ impl<'a> Lens<'a> {
             },
             "StateMachine": { "Id": &**machine, "Name": machine_name },
         });
-        // Express executions can't be redriven (recorded from AWS).
-        if !execution.arn.contains(":express:") {
-            context["Execution"]["RedriveCount"] = 0.into();
-        }
         let Some(fields) = context.as_object_mut() else {
             return context;
         };

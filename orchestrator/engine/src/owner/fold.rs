@@ -437,7 +437,7 @@ impl Fold {
             return Ok(Change::None);
         }
         let start_ms = slot.start_ms;
-        let closed = self.close_if_done(&arn, now_ms);
+        let closed = self.close_if_done(&arn, now_ms, json);
         if closed.is_none() {
             self.state.keep(&arn, json.clone());
         }
@@ -452,14 +452,21 @@ impl Fold {
 
     /// Takes a closed execution out of the open ones. While a checkpoint's executions are read, it stays at hand: the
     /// store keeps a redrive right behind what it redrives.
-    pub(super) fn close_if_done(&mut self, arn: &Arc<str>, now_ms: i64) -> Option<ClosedAs> {
+    pub(super) fn close_if_done(
+        &mut self,
+        arn: &Arc<str>,
+        now_ms: i64,
+        json: &Bytes,
+    ) -> Option<ClosedAs> {
         if self.of_checkpoint
             && let Some(slot) = self.state.executions.get(arn)
             && slot.execution.status() != baton_machine::Status::Running
         {
+            let mut slot = (**slot).clone();
+            slot.records.push(json.clone());
             self.recalled = Some(Recalled {
                 arn: arn.clone(),
-                slot: (**slot).clone(),
+                slot,
                 past: Bytes::new(),
             });
         }

@@ -172,14 +172,17 @@ impl Fold {
         slot.cools = false;
         let executions = &mut self.state.executions;
         executions.insert(arn.clone(), Box::new(slot));
-        self.state.keep(&arn, json.clone());
+        let closed = self.close_if_done(&arn, now_ms, json);
+        if closed.is_none() {
+            self.state.keep(&arn, json.clone());
+        }
         Ok(Change::Reopened {
             start_ms,
             opened,
             redrives,
             past,
             json: json.clone(),
-            closed: self.close_if_done(&arn, now_ms),
+            closed,
             execution: arn,
         })
     }
