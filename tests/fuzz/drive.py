@@ -29,21 +29,30 @@ def run(tally, arguments):
     """Runs all targets, or the one named, and counts each as a test."""
     seconds = SECONDS_FULL if "--full" in arguments else SECONDS_SHORT
     named = arguments[arguments.index("--only") + 1] if "--only" in arguments else None
-    build = ["cargo", "build", "--release", "--locked", "--manifest-path", HERE / "Cargo.toml", "--target-dir", KEPT / "target"]
+    # With a target named, the flags are for the targets alone: build scripts and macros have no fuzzer to link with.
+    triple = host()
+    build = ["cargo", "build", "--release", "--locked", "--manifest-path", HERE / "Cargo.toml", "--target", triple,
+             "--target-dir", KEPT / "target"]
     if not tally.command("build of fuzz targets", build, {"RUSTFLAGS": FLAGS}):
         return
     for target in TARGETS:
         if named in (None, target):
-            tally.check(f"fuzz {target}", trouble(target, seconds))
+            tally.check(f"fuzz {target}", trouble(target, triple, seconds))
 
 
-def trouble(target, seconds):
+def host():
+    """What the compiler calls this machine."""
+    said = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
+    return next(line.removeprefix("host: ") for line in said.splitlines() if line.startswith("host: "))
+
+
+def trouble(target, triple, seconds):
     """Runs one target; what it found, or None."""
     corpus, crashes = KEPT / "corpus" / target, KEPT / "crashes" / target
     for directory in (corpus, crashes):
         directory.mkdir(parents=True, exist_ok=True)
     command = [
-        KEPT / "target" / "release" / target,
+        KEPT / "target" / triple / "release" / target,
         corpus,
         f"-max_total_time={seconds}",
         f"-timeout={SECONDS_AN_INPUT}",
