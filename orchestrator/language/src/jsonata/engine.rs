@@ -9,11 +9,14 @@ use super::{Engine, Failed, Reads, References, Source, Surroundings, functions, 
 use crate::limits;
 use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
-use jsonata_core::parser;
+use jsonata_core::parser::{self, ParserError};
 use jsonata_core::value::JValue;
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::rc::Rc;
+
+/// S0302 of jsonata-js.
+const NO_END_OF_REGEX: &str = "No terminating / in regular expression";
 
 /// Evaluates the expressions of one state.
 pub struct Session<'a> {
@@ -58,11 +61,20 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Whether the literal without an end is a regular expression: the parser says the same of both.
+fn is_open_regex(text: &str) -> bool {
+    let closed = parser::parse(&format!("{text}/"));
+    !matches!(closed, Err(ParserError::UnclosedString))
+}
+
 impl Engine for Session<'_> {
     type Parsed = Parsed;
 
     fn parse(text: &str) -> Result<Parsed, String> {
-        let tree = parser::parse(text).map_err(|error| words::of_parser(&error.to_string()))?;
+        let tree = parser::parse(text).map_err(|error| match error {
+            ParserError::UnclosedString if is_open_regex(text) => NO_END_OF_REGEX.to_owned(),
+            error => words::of_parser(&error.to_string()),
+        })?;
         Ok(Parsed {
             plain: Plain::of(&tree),
             references: References::of(&tree),
