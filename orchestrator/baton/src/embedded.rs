@@ -200,7 +200,7 @@ pub fn throw_away_folder() -> Result<PathBuf, Error> {
     let name = format!(
         "baton-{}-{}",
         std::process::id(),
-        now.unwrap_or_default().as_millis()
+        now.unwrap_or_default().as_nanos()
     );
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir(&folder)

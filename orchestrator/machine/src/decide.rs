@@ -135,6 +135,12 @@ impl<'a> Decider<'a> {
         frame.is_some_and(|frame| frame.map_run().is_some())
     }
 
+    /// Whether what a task said waits for the resumption. A map run notes what it hears, and goes on later.
+    fn holds(&self, task: u64) -> bool {
+        let frame = self.execution.frame_of(task);
+        self.is_paused() && !frame.is_some_and(|frame| self.is_map_run(frame))
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.execution.status != Status::Running
     }
@@ -169,10 +175,10 @@ impl<'a> Decider<'a> {
             }
             Stimulus::Pause => return self.pause(),
             Stimulus::Resume => self.resume()?,
-            Stimulus::TaskSucceeded { task, output } if self.is_paused() => {
+            Stimulus::TaskSucceeded { task, output } if self.holds(task) => {
                 self.hold(task, Ok(output))?;
             }
-            Stimulus::TaskFailed { task, failure } if self.is_paused() => {
+            Stimulus::TaskFailed { task, failure } if self.holds(task) => {
                 self.hold(task, Err(errors::bounded(failure)))?;
             }
             Stimulus::Redrive { .. } => {} // Taken by `handle`: an open execution can't be redriven.

@@ -7,7 +7,7 @@
 //! paused  -Resume-> ExecutionResumed -> TaskSucceeded, ... of each held task, in the order of the frames -> running
 //! ```
 //! Owns: what a paused execution does with stimuli. Signs of life, first answers and StopExecution count as ever: they
-//! schedule nothing.
+//! schedule nothing. A map run notes what its children report, and starts no more of them until the resumption.
 
 use crate::decide::{Decider, Flow};
 use crate::frame::Phase;
@@ -52,10 +52,12 @@ impl Decider<'_> {
             _ => None,
         };
         for id in self.execution.frame_ids() {
-            let outcome = self.execution.frame(id).and_then(|f| held(&f.phase));
-            match outcome {
+            let frame = self.execution.frame(id);
+            let is_map_run = frame.is_some_and(|frame| frame.map_run().is_some());
+            match frame.and_then(|frame| held(&frame.phase)) {
                 Some(Ok(output)) => states::task::succeeded(self, id, output)?,
                 Some(Err(failure)) => states::task::failed(self, id, failure)?,
+                None if is_map_run => states::map_run::resumed(self, id)?,
                 None => continue,
             }
             self.run()?;

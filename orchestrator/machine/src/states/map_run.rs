@@ -72,7 +72,7 @@ pub(super) fn begin(
 
 /// Does what can be done now: fails, asks, starts children, or ends the run.
 pub(crate) fn go_on(decider: &mut Decider<'_>, frame: u32) -> Flow {
-    let Some(run) = run_of(decider, frame) else {
+    let Some(run) = run_of(decider, frame).filter(|_| !decider.is_paused()) else {
         return Ok(());
     };
     if let Some(failure) = run.failure.clone() {
@@ -137,7 +137,20 @@ pub(crate) fn refused(decider: &mut Decider<'_>, frame: u32, failure: Failure) -
     if run.asked.is_none() {
         return decider.ignore(run.id, "the map run does not wait for this");
     }
+    if decider.is_paused() {
+        return decider.ignore(run.id, "the execution is paused; the map run asks again");
+    }
     fail_run(decider, frame, failure)
+}
+
+/// The execution goes on after a pause. What was asked for is asked for again: a refusal meanwhile did not count.
+pub(crate) fn resumed(decider: &mut Decider<'_>, frame: u32) -> Flow {
+    match run_of(decider, frame).map(|run| run.asked.clone()) {
+        None => Ok(()),
+        Some(None) => go_on(decider, frame),
+        Some(Some(Asked::Read)) => ask(decider, frame, json!({ "read": true })),
+        Some(Some(Asked::Write { part })) => ask(decider, frame, json!({ "write": part })),
+    }
 }
 
 /// UpdateMapRun.

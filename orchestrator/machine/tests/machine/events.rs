@@ -115,10 +115,8 @@ fn every_type_of_event_is_written() {
         );
         run(map.clone(), json!([1, 2]), answer, &mut seen);
     }
-    let inner_map =
-        json!({"Type": "Map", "End": true, "ItemsPath": "$.l", "ItemProcessor": scope("J", wait)});
-    let inner_parallel =
-        json!({"Type": "Parallel", "End": true, "Branches": [scope("K", work.clone())]});
+    let inner_map = json!({"Type": "Map", "End": true, "ItemsPath": "$.l", "ItemProcessor": scope("J", wait.clone())});
+    let inner_parallel = json!({"Type": "Parallel", "End": true, "Branches": [scope("K", wait)]});
     let branches = json!([
         scope("B", work),
         scope("C", inner_map),
