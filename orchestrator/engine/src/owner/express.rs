@@ -1,4 +1,4 @@
-//! Express executions: run in memory, without a history (docs/decisions/0015).
+//! Express executions: run in memory, without a history (docs/decisions/0008).
 //!
 //! ```text
 //! StartSyncExecution               -> run ------------------------------------> answer          at most once

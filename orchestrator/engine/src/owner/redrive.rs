@@ -1,4 +1,4 @@
-//! RedriveExecution: a closed execution goes on (docs/decisions/0014).
+//! RedriveExecution: a closed execution goes on (docs/decisions/0007).
 //!
 //! ```text
 //! call -> Recall (views, or the log) -> Recalled -> [Restated::Recalled, ...] + transition ExecutionRedriven ...
