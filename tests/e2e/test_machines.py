@@ -43,7 +43,7 @@ def test_a_name_is_not_taken_twice(sfn, name):
         ('{"StartAt": "A", "States": {"A": {"Type": "Pass"}}}', "A"),
         ('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Nowhere"}}}', "Nowhere"),
         ('{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true}}}', "Resource"),
-        ('{"StartAt": "A", "States": {"A": {"Type": "Strange", "End": true}}}', "Strange"),
+        ('{"StartAt": "A", "States": {"A": {"Type": "Strange", "End": true}}}', "/States/A/Type"),
     ],
     ids=["json", "start", "end", "next", "resource", "type"],
 )

@@ -7,6 +7,7 @@ from machines import chain, create, start, task
 
 from support.clients import history, kinds, wait_closed, wait_event
 from support.records import OPEN, TaskError
+from support.wait import until
 
 
 def failing_once(fails):
@@ -117,7 +118,8 @@ def test_a_paused_execution_stands_still_and_survives_a_kill(sfn, rest, baton, w
     assert "TaskSucceeded" not in kinds(history(sfn, arn))
     assert rest.post(f"{path}/resume").body == {"paused": False}
     wait_event(sfn, arn, "TaskScheduled", count=2)
-    newest = next(c for c in reversed(worker.commands[f"baton.commands.{name}"]) if c.headers["ce_id"] != command.headers["ce_id"])
+    others = lambda: [c for c in worker.commands[f"baton.commands.{name}"] if c.headers["ce_id"] != command.headers["ce_id"]]
+    newest = until("the second command", others)[-1]
     worker.succeed(newest, {"second": True})
     assert json.loads(wait_closed(sfn, arn)["output"]) == {"second": True}
     closed = rest.post(f"{path}/pause")
