@@ -44,7 +44,7 @@ class SmallDisk:
 
     def seen(self, name):
         """A path on the disk, from outside."""
-        return Path(f"/proc/{self.node.process.child.pid}/root{self.node.data}") / name
+        return Path(f"/proc/{self.node.process.child.pid}/root{self.node.data.resolve()}") / name
 
     def fill(self):
         """Takes all room that is left."""

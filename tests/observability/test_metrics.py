@@ -15,8 +15,10 @@ DOCUMENT = ROOT / "docs" / "operations.md"
 LABELS = {"protocol": 2, "operation": 60, "result": 60, "status": 4, "queue": 101, "topic": 2, "partition": 10_000, "le": 20, "version": 1}
 BASE_UNITS = ("_seconds", "_bytes", "_total", "_records", "_info", "_fds")
 # Figures that count things and need no unit (Prometheus: "metric and label naming").
-COUNTS = {"baton_ready", "baton_open_executions", "baton_owned_partitions", "baton_partition_serving", "baton_outbox_effects",
-          "baton_history_appends_in_flight"}
+COUNTS = {
+    "baton_ready", "baton_open_executions", "baton_owned_partitions", "baton_partition_serving", "baton_outbox_effects",
+    "baton_history_appends_in_flight", "baton_queue_consumers", "baton_queue_stuck",
+}
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? ([0-9.eE+-]+|\+Inf|NaN)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 

@@ -118,7 +118,7 @@ impl Surveys {
         };
         vec![
             family(
-                "baton_queue_lag",
+                "baton_queue_lag_records",
                 "Commands of a task queue that its slowest group has not committed.",
                 &|queue| lag(queue) as f64,
             ),
@@ -227,7 +227,7 @@ mod tests {
             (Some(0.0), Some(1_000)),
             "nobody is there any more"
         );
-        assert_eq!(figure(&surveys, "baton_queue_lag"), 7.0);
+        assert_eq!(figure(&surveys, "baton_queue_lag_records"), 7.0);
         assert_eq!(figure(&surveys, "baton_queue_stuck"), 1.0);
         surveys.take(vec![queue(12, 5, 1)], 3_000);
         assert!(
