@@ -33,7 +33,7 @@ def test_all_mistakes_of_a_definition_are_told_at_once_and_where(rest, sfn, name
     with pytest.raises(sfn.exceptions.InvalidDefinition) as refused:
         create(sfn, name, WRONG)
     message = refused.value.response["Error"]["Message"]
-    for mistake in ("Nowhere", "Resource", "Choices[0]", "Strange"):
+    for mistake in ("Nowhere", "Resource", "Choices[0]", "/States/E/Type"):
         assert mistake in message, message
     stored = rest.get(f"/v1/state-machines/{name}")
     assert stored.status == 404, "a refused definition is not stored"
