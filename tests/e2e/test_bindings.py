@@ -126,15 +126,21 @@ def test_killed_while_it_reads_every_record_is_one_start(kafka, api, node, folde
             node.start()
     for number in range(count):
         assert outcome(api, name, f"{name}-0-{number}")["output"] == {"n": number}
-    found, cursor = [], ""
-    while True:
-        page = api.get(f"/v1/executions?machine={name}&limit=100{cursor}").body
-        found += page["executions"]
-        if "nextCursor" not in page:
-            break
-        cursor = f"&cursor={page['nextCursor']}"
-    assert len(found) == count
+    # A list is read from views, which are written behind the acknowledgement.
+    until("every execution in the list", lambda: len(listed(api, name)) >= count)
+    assert sorted(listed(api, name)) == sorted(f"{name}-0-{number}" for number in range(count))
     worker.close()
+
+
+def listed(api, machine):
+    """The names of all executions of a machine, page by page."""
+    names, cursor = [], ""
+    while True:
+        page = api.get(f"/v1/executions?machine={machine}&limit=100{cursor}").body
+        names += [execution["name"] for execution in page["executions"]]
+        if "nextCursor" not in page:
+            return names
+        cursor = f"&cursor={page['nextCursor']}"
 
 
 def test_a_wrong_file_is_said_and_what_was_bound_stays(kafka, api, node, folder, sender, name):
