@@ -36,6 +36,11 @@ use config::{Config, Error};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
+/// For librdkafka's C code too: it makes each record and header on one thread and frees it on another, which glibc's
+/// allocator is slow at and holds on to memory for (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     LazyLock::force(&process::STARTED_S);
     let result = match cli::Cli::parse().command {

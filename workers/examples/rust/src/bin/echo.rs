@@ -11,6 +11,10 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::LazyLock;
 
+/// As in `baton` itself: librdkafka makes records on one thread and frees them on another.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The file of `BATON_ECHO_LOG`, if it is set and can be written.
 static RUNS: LazyLock<Option<File>> = LazyLock::new(|| {
     let path = std::env::var_os("BATON_ECHO_LOG")?;
