@@ -3,6 +3,8 @@
 //! Owns: one pass over a text whose syntax is already known to be right. serde_json takes a raw text without looking at
 //! nesting, at surrogates in escapes or at the size of numbers, and refuses them when the text is read as a value.
 
+use memchr::memchr2;
+
 /// Deepest nesting of arrays and objects; serde_json reads no deeper.
 pub(crate) const DEPTH_MAX: usize = 127;
 
@@ -62,25 +64,23 @@ pub(crate) fn depth(text: &str) -> usize {
 
 fn after_string(bytes: &[u8], quote: usize) -> Result<usize, String> {
     let mut i = quote + 1;
-    while i < bytes.len() {
-        match bytes[i] {
-            b'"' => return Ok(i + 1),
-            b'\\' => match code_unit(bytes, i) {
-                Some(0xd800..=0xdbff)
-                    if matches!(code_unit(bytes, i + 6), Some(0xdc00..=0xdfff)) =>
-                {
-                    i += 12
-                }
-                Some(0xd800..=0xdfff) => {
-                    return Err(format!("half of a surrogate pair at byte {i}"));
-                }
-                Some(_) => i += 6,
-                None => i += 2,
-            },
-            _ => i += 1,
+    while let Some(ahead) = bytes.get(i..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        i += ahead;
+        if bytes[i] == b'"' {
+            return Ok(i + 1);
+        }
+        match code_unit(bytes, i) {
+            Some(0xd800..=0xdbff) if matches!(code_unit(bytes, i + 6), Some(0xdc00..=0xdfff)) => {
+                i += 12
+            }
+            Some(0xd800..=0xdfff) => {
+                return Err(format!("half of a surrogate pair at byte {i}"));
+            }
+            Some(_) => i += 6,
+            None => i += 2,
         }
     }
-    Ok(i)
+    Ok(bytes.len())
 }
 
 /// The number in `\uXXXX` at `i`, if that is there.

@@ -38,6 +38,16 @@ impl Payload {
         serde_json::from_slice(bytes)
     }
 
+    /// Writes whatever serialises, and checks it as [`Self::from_text`] does.
+    ///
+    /// # Errors
+    /// What serialising gives, and as [`Self::from_text`].
+    pub fn write<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        let raw = serde_json::value::to_raw_value(value)?;
+        json_check::check(raw.get()).map_err(serde_json::Error::custom)?;
+        Ok(Self(raw.into()))
+    }
+
     /// Writes `value` as JSON. Whoever makes a value from others checks [`Self::depth`] of the result.
     ///
     /// # Panics

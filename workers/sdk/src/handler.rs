@@ -107,6 +107,5 @@ pub(crate) fn to_answer<R: Serialize + 'static>(output: &R) -> Output {
             format!("the handler's output can't be written as JSON: {e}"),
         )
     };
-    let text = serde_json::to_string(output).map_err(bad)?;
-    Payload::from_text(&text).map(Answer::Done).map_err(bad)
+    Payload::write(output).map(Answer::Done).map_err(bad)
 }

@@ -43,6 +43,8 @@ pub const GATHER_FROM: usize = 16;
 pub const GATHER_FOR: Duration = Duration::from_millis(2);
 /// How long load lasts after it was last seen; bursts come closer together than that.
 pub const GATHER_AFTERWARDS: Duration = Duration::from_millis(200);
+/// How long the client that gathers may take to connect before records go to it.
+pub const GATHER_READY: Duration = Duration::from_secs(1);
 
 /// How long a running handler may go on after a stop signal.
 pub const DRAIN_DEFAULT: Duration = Duration::from_secs(25);
@@ -58,8 +60,13 @@ pub const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
 pub const POLL_WAIT: Duration = Duration::from_millis(100);
 /// How long a full worker keeps its prefetched messages before it pauses its partitions.
 pub const PAUSE_AFTER: Duration = Duration::from_millis(500);
-/// A handler whose first poll takes longer is spawned from then on, so that it doesn't hold up the others.
+/// A first poll that takes longer is a slow one.
 pub const INLINE_POLL_MAX: Duration = Duration::from_micros(500);
+/// How many quick first polls make up for a slow one.
+pub const SLOW_POLL_WEIGHT: u32 = 200;
+/// After more slow ones than this that nothing made up for, a queue's handlers are spawned, so that they don't hold up
+/// each other.
+pub const SLOW_POLLS_MAX: u32 = 4;
 /// Wait before a completion that the broker refused is sent again.
 pub const RESEND_AFTER: Duration = Duration::from_secs(1);
 /// After this long without a sign of life a worker's partitions go to the others (`session.timeout.ms`); Kafka's own

@@ -125,11 +125,12 @@ impl Task {
     /// Time left until the deadline; zero when it has passed.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
+        let at_ms = self.deadline_ms()?;
         let now_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_millis() as i64);
-        self.deadline_ms()
-            .map(|at| Duration::from_millis(u64::try_from(at.saturating_sub(now_ms)).unwrap_or(0)))
+        let left_ms = u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0);
+        Some(Duration::from_millis(left_ms))
     }
 
     /// The interval within which the workflow expects a heartbeat.

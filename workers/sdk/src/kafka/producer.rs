@@ -8,7 +8,7 @@
 use super::{config, config::KafkaOptions};
 use crate::WorkerError;
 use crate::error::{TOO_LARGE, TaskError};
-use crate::limits::{GATHER_AFTERWARDS, GATHER_FROM, RESEND_AFTER};
+use crate::limits::{GATHER_AFTERWARDS, GATHER_FROM, GATHER_READY, RESEND_AFTER};
 use crate::offsets::lock;
 use crate::outlet::{Outlet, Receipt, Reply};
 use crate::signal::Signal;
@@ -22,7 +22,7 @@ use rdkafka::producer::{
     BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
 };
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,9 @@ use std::time::{Duration, Instant};
 const FULL_WAIT: Duration = Duration::from_millis(10);
 /// Headers of a completion.
 const HEADERS_USUAL: usize = 6;
+
+/// In place of the time until which there is load: there is some.
+const BUSY: u64 = u64::MAX;
 
 type Opaque = Box<Option<Receipt>>;
 /// A record before a client has taken it.
@@ -39,13 +42,21 @@ type Unsent<'a> = BaseRecord<'a, [u8], [u8], Opaque>;
 pub struct KafkaOutlet {
     prompt: ThreadedProducer<Deliveries>,
     /// The lane under load.
-    gathering: OnceLock<ThreadedProducer<Deliveries>>,
+    gathering: OnceLock<Gathering>,
     options: KafkaOptions,
     made: Instant,
-    /// Until when there is load, milliseconds since `made`.
+    /// Until when there is load, milliseconds since `made`; [`BUSY`] while there is.
     busy_until_ms: AtomicU64,
     fate: Arc<Fate>,
     dead_letter: Arc<str>,
+}
+
+/// The lane under load.
+struct Gathering {
+    lane: ThreadedProducer<Deliveries>,
+    /// Until then the client connects and gets its producer id, and nothing should wait for that.
+    ready_ms: u64,
+    is_ready: AtomicBool,
 }
 
 /// What becomes of sent records.
@@ -144,29 +155,52 @@ impl KafkaOutlet {
     }
 
     fn lanes(&self) -> impl Iterator<Item = &ThreadedProducer<Deliveries>> {
-        std::iter::once(&self.prompt).chain(self.gathering.get())
+        std::iter::once(&self.prompt).chain(self.gathering.get().map(|g| &g.lane))
     }
 
     /// The lane for the next record.
     fn lane(&self) -> &ThreadedProducer<Deliveries> {
         let sent = self.fate.sent.load(Ordering::Relaxed);
         let reported = self.fate.reported.load(Ordering::Relaxed);
-        let now_ms = self.made.elapsed().as_millis() as u64;
+        let until = self.busy_until_ms.load(Ordering::Relaxed);
         if sent.saturating_sub(reported) >= GATHER_FROM {
-            let until = now_ms + GATHER_AFTERWARDS.as_millis() as u64;
+            if until != BUSY {
+                self.busy_until_ms.store(BUSY, Ordering::Relaxed);
+            }
+        } else if until == BUSY {
+            let until = self.now_ms() + GATHER_AFTERWARDS.as_millis() as u64;
             self.busy_until_ms.store(until, Ordering::Relaxed);
-        } else if now_ms >= self.busy_until_ms.load(Ordering::Relaxed) {
+        } else if until == 0 || self.now_ms() >= until {
             return &self.prompt;
         }
-        self.gathering.get_or_init(|| {
-            let context = Deliveries(Arc::clone(&self.fate));
-            let client = config::gathering_producer(&self.options).create_with_context(context);
-            // The first lane was made of the same properties.
-            client.unwrap_or_else(|error| {
-                tracing::warn!(%error, "no second producer: records go one by one under load");
-                self.prompt.clone()
-            })
-        })
+        let gathering = self.gathering.get_or_init(|| self.make_gathering());
+        if !gathering.is_ready.load(Ordering::Relaxed) {
+            if self.now_ms() < gathering.ready_ms {
+                return &self.prompt;
+            }
+            gathering.is_ready.store(true, Ordering::Relaxed);
+        }
+        &gathering.lane
+    }
+
+    fn make_gathering(&self) -> Gathering {
+        let context = Deliveries(Arc::clone(&self.fate));
+        let client = config::gathering_producer(&self.options).create_with_context(context);
+        // The first lane was made of the same properties.
+        let lane = client.unwrap_or_else(|error| {
+            tracing::warn!(%error, "no second producer: records go one by one under load");
+            self.prompt.clone()
+        });
+        Gathering {
+            lane,
+            ready_ms: self.now_ms() + GATHER_READY.as_millis() as u64,
+            is_ready: AtomicBool::new(false),
+        }
+    }
+
+    /// Milliseconds since this was made.
+    fn now_ms(&self) -> u64 {
+        self.made.elapsed().as_millis() as u64
     }
 
     fn resend(&self, refused: Refused) {

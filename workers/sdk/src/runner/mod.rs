@@ -6,12 +6,12 @@
 
 mod book;
 mod drive;
+mod pace;
 mod recent;
 mod slots;
 
 use crate::error::{CANCELLED, TaskError};
 use crate::handler::{Answer, Handler, Output, guarded};
-use crate::limits::INLINE_POLL_MAX;
 use crate::metrics::{End, Metrics, QueueMetrics};
 use crate::offsets::{Position, lock};
 use crate::outlet::{Outlet, Receipt, Reply};
@@ -19,11 +19,11 @@ use crate::task::Task;
 use baton_schemas::{Command, Outcome, TaskToken};
 use book::Book;
 use futures::future::BoxFuture;
+use pace::Pace;
 use slots::Slots;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracing::Instrument;
 
 /// The tasks of one queue.
@@ -36,8 +36,7 @@ pub struct Runner {
     metrics: Arc<QueueMetrics>,
     book: Mutex<Book>,
     slots: Slots,
-    /// Set once a handler was seen to hold the polling thread.
-    slow: AtomicBool,
+    pace: Pace,
 }
 
 impl Runner {
@@ -60,7 +59,7 @@ impl Runner {
             auto_heartbeat,
             book: Mutex::default(),
             slots: Slots::new(concurrency),
-            slow: AtomicBool::new(false),
+            pace: Pace::default(),
         })
     }
 
@@ -92,7 +91,7 @@ impl Runner {
                 self.metrics.begin();
                 let failure =
                     TaskError::new(CANCELLED, "the task was cancelled before its handler ran");
-                return self.finish(&task, Err(failure), Some(receipt));
+                return self.finish(&task, Err(failure), Some(receipt), Duration::ZERO);
             }
         }
         let task = self.task(command);
@@ -149,17 +148,16 @@ impl Runner {
         let _runtime = self.runtime.enter();
         let mut work = match guarded(|| self.handler.start(task.clone())) {
             Ok(work) => work,
-            Err(panic) => return self.finish(&task, Err(panic), Some(receipt)),
+            Err(panic) => return self.finish(&task, Err(panic), Some(receipt), Duration::ZERO),
         };
-        if !self.slow.load(Ordering::Relaxed) {
-            let before = Instant::now();
+        if !self.pace.is_slow() {
             let polled = guarded(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
-            if before.elapsed() > INLINE_POLL_MAX {
-                self.slow.store(true, Ordering::Relaxed);
-            }
+            // One look at the clock serves the pace and the metrics.
+            let took = task.begun().elapsed();
+            self.pace.note(took);
             match polled {
-                Ok(Poll::Ready(output)) => return self.finish(&task, output, Some(receipt)),
-                Err(panic) => return self.finish(&task, Err(panic), Some(receipt)),
+                Ok(Poll::Ready(output)) => return self.finish(&task, output, Some(receipt), took),
+                Err(panic) => return self.finish(&task, Err(panic), Some(receipt), took),
                 Ok(Poll::Pending) => {}
             }
         }
@@ -181,7 +179,7 @@ impl Runner {
         let running = async move {
             let output = drive::drive(&task, work, runner.auto_heartbeat).await;
             match output {
-                Some(output) => runner.finish(&task, output, None),
+                Some(output) => runner.finish(&task, output, None, task.begun().elapsed()),
                 None => runner.expire(&task),
             }
             // Given back last: whoever sees no handler running sees all their completions sent.
@@ -192,8 +190,8 @@ impl Runner {
     }
 
     /// Sends what the handler gave. `receipt` is that of a task that never entered the book.
-    fn finish(&self, task: &Task, output: Output, receipt: Option<Receipt>) {
-        self.metrics.end(End::from(&output), task.begun().elapsed());
+    fn finish(&self, task: &Task, output: Output, receipt: Option<Receipt>, took: Duration) {
+        self.metrics.end(End::from(&output), took);
         let outcome = match output {
             Ok(Answer::Done(payload)) => Outcome::Succeeded(payload),
             Ok(Answer::Submitted(first)) => Outcome::Submitted(first),
