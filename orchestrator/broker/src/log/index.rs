@@ -113,7 +113,7 @@ impl Index {
             .chunks(ENTRY_BYTES)
             .map(entry)
             .collect::<Option<Vec<_>>>()?;
-        Some((segment, Index { entries }))
+        fits(&segment, &entries).then_some((segment, Index { entries }))
     }
 
     /// Number of bytes of the head, for reading it alone.
@@ -127,6 +127,18 @@ impl Index {
             .checked_sub(1)
             .map_or(0, |at| u64::from(self.entries[at].position))
     }
+}
+
+/// Whether these can be entries of that segment: each of a batch in it, in order.
+fn fits(segment: &Segment, entries: &[Entry]) -> bool {
+    let is_inside = |entry: &Entry| {
+        let offset = segment.base.checked_add(i64::from(entry.offset));
+        u64::from(entry.position) < segment.bytes
+            && offset.is_some_and(|offset| offset <= segment.last_offset)
+    };
+    let follows =
+        |pair: &[Entry]| pair[0].position < pair[1].position && pair[0].offset < pair[1].offset;
+    entries.iter().all(is_inside) && entries.windows(2).all(follows)
 }
 
 fn part<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

@@ -101,7 +101,7 @@ impl Producers {
         if producer.epoch != header.producer_epoch {
             *producer = new();
         }
-        if producer.batches.len() == PRODUCER_BATCHES {
+        while producer.batches.len() >= PRODUCER_BATCHES {
             producer.batches.pop_front();
         }
         producer.last_ms = now_ms;
@@ -117,6 +117,14 @@ impl Producers {
     pub fn expire(&mut self, now_ms: i64) {
         self.by_id
             .retain(|_, producer| now_ms.saturating_sub(producer.last_ms) < PRODUCER_KEPT_MS);
+    }
+
+    /// Forgets batches that are not before `end`: the log has lost them, so they were not repeated if they come again.
+    pub fn forget_from(&mut self, end: i64) {
+        self.by_id.retain(|_, producer| {
+            producer.batches.retain(|sent| sent.last_offset < end);
+            !producer.batches.is_empty()
+        });
     }
 
     fn make_room(&mut self) {

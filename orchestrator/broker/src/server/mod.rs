@@ -55,6 +55,8 @@ impl Handle {
             self.acceptor.abort();
         }
         self.timers.abort();
+        // What it holds is let go of, the lock of the data directory with it.
+        let _ = (&mut self.timers).await;
         let (housekeeping, logs) = (self.housekeeping.take(), self.logs.clone());
         let closing = tokio::task::spawn_blocking(move || {
             if let Some((stop, thread)) = housekeeping {

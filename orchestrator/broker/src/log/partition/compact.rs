@@ -49,7 +49,8 @@ pub(super) fn complete(dir: &Path) -> io::Result<()> {
         .and_then(|json| serde_json::from_slice::<Merging>(json).ok())
         && !rewrite::path(dir, merging.base).exists()
     {
-        for segment in merging.swallowed.into_iter().map(Segment::new) {
+        let named = merging.swallowed.into_iter().filter(|base| *base >= 0);
+        for segment in named.map(Segment::new) {
             disk::remove(&segment.log_path(dir))?;
             disk::remove(&segment.index_path(dir))?;
         }

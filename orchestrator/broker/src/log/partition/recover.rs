@@ -52,7 +52,7 @@ impl Partition {
         };
         found.read(now_ms)?;
         let Found {
-            producers,
+            mut producers,
             mut segments,
             index,
             ..
@@ -67,6 +67,7 @@ impl Partition {
             }
         };
         let end = active.last_offset + 1;
+        producers.forget_from(end);
         if checkpoint.offset > end {
             // It speaks of records that are gone, and must not be believed when others have taken their place.
             disk::remove(&dir.join(checkpoint::CHECKPOINT))?;

@@ -53,6 +53,7 @@ impl Partition {
             return self.written(&state, appended, last_offset + 1);
         }
         let base_offset = state.end;
+        check_room(base_offset, &headers)?;
         let mut end = base_offset;
         each_batch(&mut batches, &mut headers, |batch, header| {
             batch::set_offset(batch, end);
@@ -141,6 +142,19 @@ impl State {
         if header.producer_id >= 0 {
             self.producers.remember(header, now_ms);
         }
+    }
+}
+
+/// Offsets end at `i64::MAX`, which is never given out.
+fn check_room(base_offset: i64, headers: &[Header]) -> Result<(), LogError> {
+    let counts = headers
+        .iter()
+        .map(|header| i64::from(header.last_offset_delta) + 1);
+    match base_offset.checked_add(counts.sum()) {
+        Some(_) => Ok(()),
+        None => Err(LogError::InvalidRecord(format!(
+            "no offset is left after {base_offset}; use another topic"
+        ))),
     }
 }
 

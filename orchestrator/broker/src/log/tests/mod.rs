@@ -3,6 +3,7 @@
 mod compaction;
 mod crash;
 mod damage;
+mod extremes;
 mod killed;
 mod leaving;
 mod random;
