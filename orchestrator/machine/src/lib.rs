@@ -15,6 +15,7 @@
 
 mod apply;
 pub mod aws_history;
+mod children;
 mod context;
 mod data;
 mod decide;

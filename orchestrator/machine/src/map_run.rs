@@ -1,8 +1,8 @@
 //! A distributed Map that runs: what is remembered of its items, children and results.
 //!
 //! Owns: the state that the run's internal events fold into, and what follows from it without deciding: whether a child
-//! may start, whether too many failed. Bounded: items are read in chunks, of children that run only numbers are kept, and
-//! results are either written out in parts or end with the bound of a payload.
+//! may start, whether too many failed. Bounded: items are read in chunks, inputs are kept of children that run, and results
+//! are either written out in parts or end with the bound of a payload.
 
 use baton_language::program::Transformation;
 use baton_schemas::Payload;
@@ -138,6 +138,15 @@ pub struct MapRunCounts {
     pub results_written: u64,
 }
 
+/// A child that runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Child {
+    /// How many items it has.
+    pub items: u32,
+    /// Its input: its start may have to be asked for again.
+    pub input: Payload,
+}
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MapRun {
@@ -160,8 +169,8 @@ pub(crate) struct MapRun {
     pub given: u64,
     /// Children started.
     pub started: u64,
-    /// Children that run and how many items each has.
-    pub running: BTreeMap<u64, u32>,
+    /// Children that run.
+    pub running: BTreeMap<u64, Child>,
     /// Items that are done.
     pub item_counts: MapRunCounts,
     /// Children that are done.
@@ -362,11 +371,11 @@ impl MapRun {
 
     /// Notes that the child ended.
     pub fn end_child(&mut self, index: u64, status: &str) {
-        let Some(items) = self.running.remove(&index) else {
+        let Some(child) = self.running.remove(&index) else {
             return;
         };
         for (counts, n) in [
-            (&mut self.item_counts, u64::from(items)),
+            (&mut self.item_counts, u64::from(child.items)),
             (&mut self.child_counts, 1),
         ] {
             match status {
@@ -465,7 +474,7 @@ impl MapRun {
 
     /// Items by state.
     pub fn items_by_state(&self) -> MapRunCounts {
-        let running: u64 = self.running.values().map(|n| u64::from(*n)).sum();
+        let running: u64 = self.running.values().map(|c| u64::from(c.items)).sum();
         MapRunCounts {
             pending: self.read.saturating_sub(self.given),
             running,

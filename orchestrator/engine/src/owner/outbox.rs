@@ -212,12 +212,17 @@ impl Owner {
     }
 
     fn is_wanted(&self, effect: &PendingEffect) -> bool {
-        effect.task.as_ref().is_none_or(|(execution, task)| {
-            self.memory
-                .state
-                .executions
-                .get(execution)
-                .is_some_and(|slot| slot.execution.is_open(*task))
+        let Some((arn, task)) = &effect.task else {
+            return true;
+        };
+        let index = match &effect.outbound {
+            Outbound::Request { request, .. } => child_index(request),
+            _ => None,
+        };
+        let slot = self.memory.state.executions.get(arn);
+        slot.is_some_and(|slot| match index {
+            Some(index) => slot.execution.awaits_child(*task, index),
+            None => slot.execution.is_open(*task),
         })
     }
 

@@ -9,7 +9,7 @@ use super::outbox::Effects;
 use super::redrive::{redrives_of, whole};
 use super::state::{Slot, start_hash};
 use crate::views::{Change, Opened};
-use baton_machine::Effect;
+use baton_machine::{Effect, Execution};
 use baton_schemas::history::{Event, EventKind, Restated, Step};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -93,18 +93,16 @@ impl Fold {
         for step in &mut steps {
             self.texts.share(&mut step.events);
         }
-        let (slot, opened) = self.replay(&execution, claim, &steps, &context)?;
+        let (slot, opened, outside) = self.replay(&execution, claim, &steps, &context)?;
         if slot.execution.status() != baton_machine::Status::Running {
             // Only in the store: the past of an execution that was redriven, right before its redrive.
             self.recall(claim, execution, steps, &context)?;
             return Ok(Change::None);
         }
-        let commands = slot
-            .execution
-            .open_commands()
+        // Whoever has the statement in place of the records before it doesn't know which of their effects got through.
+        let effects: Effects = outside
             .into_iter()
-            .map(Effect::Command);
-        let effects: Effects = commands
+            .chain(outstanding(&slot.execution))
             .filter_map(|e| pending_effect(&execution, &slot.execution, e, context.settings))
             .collect();
         if !effects.is_empty() {
@@ -131,7 +129,7 @@ impl Fold {
         steps: Vec<Step>,
         context: &Folding<'_>,
     ) -> Result<(), FoldError> {
-        let (mut slot, _) = self.replay(&arn, claim, &steps, context)?;
+        let (mut slot, ..) = self.replay(&arn, claim, &steps, context)?;
         let past = whole(&arn, claim, steps);
         slot.records.push(past.clone());
         self.recalled = Some(Recalled { arn, slot, past });
@@ -187,13 +185,14 @@ impl Fold {
         })
     }
 
+    /// The execution of `steps`, and those of its effects that nothing in it stands for.
     fn replay(
         &mut self,
         arn: &Arc<str>,
         claim: i64,
         steps: &[Step],
         context: &Folding<'_>,
-    ) -> Result<(Slot, Opened), FoldError> {
+    ) -> Result<(Slot, Opened, Vec<Effect>), FoldError> {
         let first = steps
             .first()
             .and_then(|step| step.events.first())
@@ -208,15 +207,26 @@ impl Fold {
             start_hash,
         };
         let mut slot = self.new_slot(arn, started.revision, steps[0].now, start_hash, context)?;
+        let (mut outside, mut effects) = (Vec::new(), Vec::new());
         for step in steps {
             for event in &step.events {
-                slot.execution.apply(event, step.now, &mut Vec::new());
+                slot.execution.apply(event, step.now, &mut effects);
             }
+            let waits =
+                |effect: &Effect| matches!(effect, Effect::Command(_) | Effect::StartChild(_));
+            outside.extend(effects.drain(..).filter(|effect| !waits(effect)));
             self.state.now_ms = self.state.now_ms.max(step.now);
         }
         slot.restated = claim;
-        Ok((slot, opened))
+        Ok((slot, opened, outside))
     }
+}
+
+/// What was asked of others and is waited for.
+pub fn outstanding(execution: &Execution) -> impl Iterator<Item = Effect> {
+    let commands = execution.open_commands().into_iter().map(Effect::Command);
+    let children = execution.open_children().into_iter();
+    commands.chain(children.map(Effect::StartChild))
 }
 
 fn no_part_before(execution: &str, part: u32) -> FoldError {

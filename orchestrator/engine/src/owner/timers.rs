@@ -6,6 +6,7 @@ use super::Owner;
 use super::claim::Phase;
 use super::fold::pending_effect;
 use super::outbox::Effects;
+use super::refold::outstanding;
 use crate::limits::{COOLING_MAX, PACKED_PER_TICK_MAX, TAIL_EVERY_MS, TICK_MAX_MS};
 use crate::ports::Action;
 use baton_machine::{Effect, Stimulus};
@@ -99,7 +100,8 @@ impl Owner {
         }
     }
 
-    /// Sends the command of a task that has been open for long again, before its topic drops it (R10).
+    /// Sends the command of a task that has been open for long again, before its topic drops it (R10), and asks again for
+    /// the children that an execution has waited for as long: one that has ended reports again (R12).
     fn send_again(&mut self, out: &mut Vec<Action>) {
         let every_ms = self.settings.command_resend_ms;
         let (from_ms, to_ms) = (self.memory.swept_ms, self.now_ms);
@@ -110,12 +112,18 @@ impl Owner {
         let turns = |at_ms: i64, scheduled_ms: i64| (at_ms - scheduled_ms).max(0) / every_ms;
         let mut due: Vec<(Arc<str>, Effects)> = Vec::new();
         for (arn, slot) in &self.memory.state.executions {
-            let commands = slot.execution.open_commands().into_iter();
-            let effects: Effects = commands
-                .filter(|c| turns(to_ms, c.scheduled_ms) > turns(from_ms, c.scheduled_ms))
-                .filter_map(|c| {
-                    pending_effect(arn, &slot.execution, Effect::Command(c), &self.settings)
-                })
+            let execution = &slot.execution;
+            let is_due = |effect: &Effect| {
+                match effect {
+                    Effect::Command(command) => Some(command.scheduled_ms),
+                    Effect::StartChild(child) => execution.open_since_ms(child.task),
+                    _ => None,
+                }
+                .is_some_and(|since_ms| turns(to_ms, since_ms) > turns(from_ms, since_ms))
+            };
+            let effects: Effects = outstanding(execution)
+                .filter(is_due)
+                .filter_map(|effect| pending_effect(arn, execution, effect, &self.settings))
                 .collect();
             if !effects.is_empty() {
                 due.push((arn.clone(), effects));

@@ -27,7 +27,10 @@ pub const EXPRESS: u64 = 4;
 /// A Fail state.
 pub const FAIL: u64 = 5;
 
-const DEFINITIONS: [&str; 6] = [
+/// A distributed Map: a child for each item, with one task on queue `t`.
+pub const MAP: u64 = 6;
+
+const DEFINITIONS: [&str; 7] = [
     r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
     r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","TimeoutSeconds":60,
         "End":true}}}"#,
@@ -37,6 +40,9 @@ const DEFINITIONS: [&str; 6] = [
         "B":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
     r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}"#,
     r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E"}}}"#,
+    r#"{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{
+        "ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"T",
+        "States":{"T":{"Type":"Task","Resource":"arn:aws:states:::baton:task.t","End":true}}}}}}"#,
 ];
 
 /// What the registry holds.

@@ -7,6 +7,7 @@
 mod acks;
 mod actions;
 mod calls;
+mod children;
 mod claim;
 mod express;
 mod fold;

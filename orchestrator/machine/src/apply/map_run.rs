@@ -4,15 +4,14 @@
 //! to write.
 
 use super::phase;
-use crate::effect::{ChildStart, Effect};
+use crate::children;
+use crate::effect::Effect;
 use crate::execution::Execution;
 use crate::frame::{Frame, Phase};
-use crate::map_run::{Answer, Asked, Beginning, ChildReport, MapRun, MapRunBounds, Plan};
-use crate::nested;
-use baton_language::program::{Distributed, StateKind, Transformation};
+use crate::map_run::{Answer, Asked, Beginning, Child, ChildReport, MapRun, MapRunBounds, Plan};
+use baton_language::program::Transformation;
 use baton_schemas::Payload;
 use baton_schemas::history::Event;
-use baton_schemas::parent::ReportForm;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -75,9 +74,13 @@ pub(super) fn start_children(
         .and_then(|data| serde_json::from_str(data.as_str()).ok())
         .unwrap_or_default();
     change(execution, event, now_ms, |run| {
-        for n in 0..inputs.len() {
+        for (n, input) in inputs.iter().enumerate() {
             let size = sizes.get(n).copied().unwrap_or(1);
-            run.running.insert(first + n as u64, size);
+            let child = Child {
+                items: size,
+                input: input.clone(),
+            };
+            run.running.insert(first + n as u64, child);
             run.given += u64::from(size);
             let waiting = run.items.len().min(size as usize);
             run.items.drain(..waiting);
@@ -88,33 +91,9 @@ pub(super) fn start_children(
         return;
     };
     for (index, input) in (first..).zip(inputs) {
-        effects.extend(child(execution, event.frame, run, index, input).map(Effect::StartChild));
+        let child = children::of_run(execution, event.frame, run, index, input);
+        effects.extend(child.map(Effect::StartChild));
     }
-}
-
-/// A child as it is started.
-fn child(
-    execution: &Execution,
-    frame: u32,
-    run: &MapRun,
-    index: u64,
-    input: Payload,
-) -> Option<Box<ChildStart>> {
-    let (name, distributed) = map_of(execution, frame)?;
-    let in_full = run.plan.writer.is_some() || transformation(distributed) == Transformation::None;
-    let report = if in_full {
-        ReportForm::ItemInFull
-    } else {
-        ReportForm::Item
-    };
-    nested::item(
-        execution,
-        run,
-        (name, distributed.express),
-        index,
-        report,
-        input,
-    )
 }
 
 /// A child ended.
@@ -129,7 +108,8 @@ pub(super) fn end_child(
         .as_ref()
         .and_then(|data| serde_json::from_str(data.as_str()).ok());
     let bytes_max = execution.limits.payload_bytes;
-    let form = map_of(execution, event.frame).map(|(_, distributed)| transformation(distributed));
+    let form =
+        children::map_of(execution, event.frame).map(|(_, map)| children::transformation(map));
     change(execution, event, now_ms, |run| {
         run.end_child(index, status);
         if let Some(report) = report {
@@ -162,18 +142,4 @@ fn change(execution: &mut Execution, event: &Event, now_ms: i64, change: impl Fn
         // The next step, not this one: a step has a bound.
         run.due_ms = run.may_start().then_some(now_ms.saturating_add(1));
     });
-}
-
-fn transformation(distributed: &Distributed) -> Transformation {
-    let writer = distributed.writer.as_ref();
-    writer.map_or(Transformation::Compact, |writer| writer.transformation)
-}
-
-/// Name and fields of the distributed Map that a frame is in.
-fn map_of(execution: &Execution, frame: u32) -> Option<(Arc<str>, &Distributed)> {
-    let state = execution.program.state(execution.frame(frame)?.state?);
-    match &state.kind {
-        StateKind::Map(map) => Some((state.name.clone(), map.distributed.as_deref()?)),
-        _ => None,
-    }
 }

@@ -248,6 +248,20 @@ fn a_fold_gives_the_run_back() {
     assert_eq!(live.status(), Status::Succeeded);
 }
 
+#[test]
+fn what_is_asked_for_again_is_what_was_asked_for_and_is_still_waited_for() {
+    let (mut execution, step) = begin(&map(r#""MaxConcurrency":3,"#), "[1,2,3,4]");
+    let mut asked: Vec<ChildStart> = children(&step).into_iter().cloned().collect();
+    let step = execution.handle(ended(1, "SUCCEEDED", &value!("b")), START_MS);
+    asked.remove(1);
+    asked.extend(children(&step).into_iter().cloned());
+    let open: Vec<ChildStart> = execution.open_children().into_iter().map(|c| *c).collect();
+    assert_eq!(open, asked);
+    let awaited = [0, 1, 2, 3, 4].map(|index| execution.awaits_child(RUN, index));
+    assert_eq!(awaited, [true, false, true, true, false]);
+    assert!(execution.open_commands().is_empty());
+}
+
 const NESTED: &str = r#"{"StartAt":"N","States":{"N":{"Type":"Task","End":true,
     "Resource":"arn:aws:states:::states:startExecution.sync:2","Parameters":{
     "StateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:other","Input":{"a":1},"Name.$":"$.name"}}}}"#;
@@ -262,6 +276,7 @@ fn a_nested_start_is_a_child_and_is_stopped_with_its_parent() {
     );
     assert_eq!(child.input.as_str(), r#"{"a":1}"#);
     assert!(commands(&step).is_empty() && execution.open_commands().is_empty());
+    assert_eq!(*execution.open_children()[0], *child);
     let answer = || Stimulus::TaskSubmitted {
         task: 3,
         output: json(r#"{"ExecutionArn":"x"}"#),
