@@ -10,6 +10,7 @@ use crate::time::Rfc3339Text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The format version that this build writes in [`RegistryEntry::v`].
@@ -47,6 +48,10 @@ pub enum RegistryBody {
     Activity(ActivityEntry),
     /// Tags of a state machine or activity since they were changed; its ARN is theirs with `#tags` behind.
     Tags(TagsEntry),
+    /// A saved view; its ARN is [`saved_view_arn`].
+    SavedView(SavedViewEntry),
+    /// A job over many executions; its ARN is [`job_arn`].
+    Job(JobEntry),
     /// The ARN is free again.
     Deleted,
     /// Facts that must never change for this cluster of topics.
@@ -72,6 +77,33 @@ pub struct StateMachineEntry {
     /// Other settings of CreateStateMachine as given (logging, tracing, tags), kept to be described again.
     #[serde(default)]
     pub settings: serde_json::Value,
+    /// What executions can be searched by, by name; since records without it there is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub search_attributes: BTreeMap<Arc<str>, SearchAttribute>,
+}
+
+/// A value of an execution that it can be searched by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchAttribute {
+    /// What values it has.
+    #[serde(rename = "type")]
+    pub kind: AttributeType,
+    /// Where its value comes from: a path or a JSONata expression that looks into the input or one variable.
+    pub value: Arc<str>,
+}
+
+/// Type of a search attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AttributeType {
+    /// A text.
+    String,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A text in RFC 3339.
+    Time,
 }
 
 /// A version: a number for a revision of a state machine.
@@ -138,6 +170,118 @@ pub struct TagsEntry {
     pub of: i64,
     /// All tags, in the order in which they were set.
     pub tags: Vec<Tag>,
+}
+
+/// A saved view: a name for a filter of executions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SavedViewEntry {
+    /// Name, unique for the cluster.
+    pub name: Arc<str>,
+    /// Which executions, in the language of the REST API's `where`.
+    #[serde(rename = "where")]
+    pub filter: Arc<str>,
+    /// What it is for; may be empty.
+    pub description: Arc<str>,
+    /// When it was created, milliseconds since the epoch.
+    pub created_ms: i64,
+    /// When it was last changed; the creation counts.
+    pub updated_ms: i64,
+}
+
+/// How the ARNs of all saved views begin.
+pub const SAVED_VIEWS: &str = "arn:aws:states:::baton:view:";
+
+/// The ARN under which a saved view stands in the registry.
+#[must_use]
+pub fn saved_view_arn(name: &str) -> Arc<str> {
+    format!("{SAVED_VIEWS}{name}").into()
+}
+
+/// A job: one thing that is done with each execution of a filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobEntry {
+    /// Unique for the cluster.
+    pub id: Arc<str>,
+    /// What is done.
+    pub action: JobAction,
+    /// With which executions, in the language of the REST API's `where`; only those that started before the job.
+    #[serde(rename = "where")]
+    pub filter: Arc<str>,
+    /// Error that executions are stopped with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Arc<str>>,
+    /// Cause that executions are stopped with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Arc<str>>,
+    /// Most executions a second.
+    pub per_second: u32,
+    /// When it was created, milliseconds since the epoch.
+    pub created_ms: i64,
+    /// How it stands.
+    pub status: JobStatus,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Arc<str>>,
+    /// How far it is.
+    #[serde(default)]
+    pub progress: JobProgress,
+    /// When this was written, milliseconds since the epoch.
+    pub updated_ms: i64,
+}
+
+/// What a job does with an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobAction {
+    /// Stops it, if it runs.
+    Stop,
+    /// Redrives it, if it can be.
+    Redrive,
+    /// Starts another one with its input, of the machine as it is now.
+    StartAgain,
+}
+
+/// How a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobStatus {
+    /// It is under way, or waits for its node.
+    Running,
+    /// It has been through all executions.
+    Succeeded,
+    /// It can't go on.
+    Failed,
+    /// Somebody ended it.
+    Cancelled,
+}
+
+/// How far a job is. What is done after this was written is done again after a crash, which changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobProgress {
+    /// Executions that the filter took when the job began, up to a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// With how many it was done.
+    pub done: u64,
+    /// How many were left alone, since there was nothing to do.
+    pub skipped: u64,
+    /// With how many it could not be done.
+    pub failed: u64,
+    /// Start and ARN of the last execution looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<(i64, Arc<str>)>,
+    /// The first failures: ARN and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// How the ARNs of all jobs begin.
+pub const JOBS: &str = "arn:aws:states:::baton:job:";
+
+/// The ARN under which a job stands in the registry.
+#[must_use]
+pub fn job_arn(id: &str) -> Arc<str> {
+    format!("{JOBS}{id}").into()
 }
 
 /// One tag.

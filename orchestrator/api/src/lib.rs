@@ -23,6 +23,7 @@ mod internal;
 pub mod limits;
 pub mod metrics;
 mod ports;
+mod recent;
 mod rest;
 mod watches;
 

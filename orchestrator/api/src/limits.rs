@@ -42,6 +42,30 @@ pub const CAUSE_LENGTH_MAX: usize = 32_768;
 pub const TOKEN_LENGTH_MAX: usize = 2_048;
 /// Most findings that ValidateStateMachineDefinition returns (AWS: 100).
 pub const DIAGNOSTICS_MAX: usize = 100;
+/// Longest `where`, bytes.
+pub const WHERE_LENGTH_MAX: usize = 2_000;
+/// Most conditions of a filter about errors and search attributes.
+pub const CONDITIONS_MAX: usize = 20;
+/// Most saved views of a cluster.
+pub const SAVED_VIEWS_MAX: usize = 1_000;
+/// Most jobs that are remembered; the oldest that have ended make room for new ones.
+pub const JOBS_MAX: usize = 1_000;
+/// Most jobs of a cluster that run at a time.
+pub const JOBS_RUNNING_MAX: usize = 20;
+/// Executions a second of a job that asks for no other rate.
+pub const JOB_PER_SECOND_DEFAULT: u32 = 50;
+/// Most executions a second of a job.
+pub const JOB_PER_SECOND_MAX: u32 = 1_000;
+/// Executions that a job is busy with at a time.
+pub const JOB_CONCURRENCY: usize = 8;
+/// Executions that a job counts before it begins, at most.
+pub const JOB_COUNT_MAX: u64 = 100_000;
+/// Failures that a job remembers with their reasons.
+pub const JOB_FAILURES_MAX: usize = 20;
+/// How often a job writes down how far it is.
+pub const JOB_SAVE_EVERY: Duration = Duration::from_secs(2);
+/// How often a node looks for jobs that are its own, and a job looks again at what stands in its way.
+pub const JOBS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most pages of the local views read for one page of a list, so that stale entries can't make a request endless.
 pub const LIST_ROUNDS_MAX: usize = 20;
 /// Most requests of a node that wait for a change of an execution; past it 429.
@@ -54,6 +78,14 @@ pub const WAIT_S_MAX: u64 = 60;
 pub const WAIT_ROUND: Duration = Duration::from_secs(10);
 /// How often a waiting request looks whether its partition is still this node's.
 pub const OWNER_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Most memory for what became effective lately, bytes: how far a stream of many executions can be behind.
+pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a step that is kept costs in memory besides its JSON, bytes (an estimate).
+pub const RECENT_OVERHEAD_BYTES: usize = 128;
+/// Most changes that a filter is held against in one go.
+pub const CHANGES_EXAMINED: usize = 500;
+/// Longest id of an event of a stream of many executions: a partition and an offset for each of about 300.
+pub const EVENT_ID_LENGTH_MAX: usize = 8_192;
 /// Events of one page of a stream: what is read while the reader of the stream is slow.
 pub const STREAM_PAGE: usize = 100;
 /// Most versions of a machine (AWS: 1,000).

@@ -3,10 +3,11 @@
 //! Owns: the list of waiting requests, fed by whatever feeds the views: so a change is told when it is effective and in
 //! the views, never before. Must not: know events or protocols; who is woken reads the views.
 //!
-//! While nobody waits, a batch of effective records costs one atomic read.
+//! While nobody waits, a batch of effective records costs two atomic reads.
 
 use crate::app::error::{ApiError, ErrorCode};
 use crate::limits::WATCHES_MAX;
+use crate::recent::{Recent, records_of};
 use baton_engine::views::{Applied, Change, ViewWriter};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 pub struct Watches {
     waiting: Mutex<BTreeMap<Arc<str>, Vec<Arc<Notify>>>>,
     count: AtomicUsize,
+    recent: Recent,
 }
 
 /// One waiting request; ends when dropped.
@@ -44,6 +46,11 @@ impl Watches {
             // A permit is kept for who is just looking, so that no change is missed.
             waiting.iter().for_each(|notify| notify.notify_one());
         }
+    }
+
+    /// What became effective lately.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Whether somebody waits for `execution`.
@@ -107,8 +114,13 @@ struct Feed {
 
 impl ViewWriter for Feed {
     fn apply(&mut self, batch: Vec<Applied>) {
+        let recent = self.watches.recent.is_kept().then(|| records_of(&batch));
         if self.watches.count.load(Ordering::SeqCst) == 0 {
-            return self.views.apply(batch);
+            self.views.apply(batch);
+            if let Some(records) = recent {
+                self.watches.recent.keep(records);
+            }
+            return;
         }
         let changed: Vec<Arc<str>> = batch
             .iter()
@@ -120,6 +132,9 @@ impl ViewWriter for Feed {
             })
             .collect();
         self.views.apply(batch);
+        if let Some(records) = recent {
+            self.watches.recent.keep(records);
+        }
         changed
             .iter()
             .for_each(|execution| self.watches.changed(execution));

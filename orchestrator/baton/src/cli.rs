@@ -1,7 +1,10 @@
 //! The command line. Each setting is a flag, an environment variable and a key of the configuration file.
 
 use crate::apply::ApplyArguments;
-use crate::client::{DescribeArguments, DoctorArguments, QueueCommand, StopArguments};
+use crate::client::{
+    DescribeArguments, DoctorArguments, JobCommand, Many, QueueCommand, StartAgainArguments,
+    StopArguments, ViewCommand,
+};
 use crate::complete::CompletionArguments;
 use crate::embedded::ADDRESS_DEFAULT;
 use crate::output::Showing;
@@ -39,8 +42,13 @@ pub enum Command {
     Watch(WatchArguments),
     /// Prints the history of an execution.
     History(WatchArguments),
-    /// Lets an execution that did not succeed go on where it failed, was stopped or timed out.
-    Redrive(ExecutionArguments),
+    /// Lets an execution that did not succeed, or many, go on where they failed, were stopped or timed out.
+    Redrive(RedriveArguments),
+    /// Starts executions again, with the inputs of those that meet a condition.
+    StartAgain(StartAgainArguments),
+    /// Jobs: what is done with many executions.
+    #[command(subcommand)]
+    Job(JobCommand),
     /// Pauses an execution: nothing more of it is scheduled until it is resumed.
     Pause(ExecutionArguments),
     /// Lets a paused execution go on.
@@ -51,8 +59,11 @@ pub enum Command {
     List(ListArguments),
     /// Describes an execution or a state machine.
     Describe(DescribeArguments),
-    /// Stops an execution.
+    /// Stops an execution, or many.
     Stop(StopArguments),
+    /// Saved views: filters of executions with a name.
+    #[command(subcommand)]
+    View(ViewCommand),
     /// Task queues: consumers, lag, rate.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -197,7 +208,18 @@ pub struct WatchArguments {
     pub asking: Asking,
 }
 
-/// `redrive`, `pause` and `resume`.
+/// `redrive`.
+#[derive(Clone, Debug, Args)]
+pub struct RedriveArguments {
+    /// ARN of the execution, or MACHINE:NAME
+    pub execution: Option<String>,
+    #[command(flatten)]
+    pub many: Many,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// `pause` and `resume`.
 #[derive(Clone, Debug, Args)]
 pub struct ExecutionArguments {
     /// ARN of the execution, or MACHINE:NAME
@@ -224,6 +246,16 @@ pub struct ListArguments {
     /// With this status alone: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED
     #[arg(long)]
     pub status: Option<String>,
+    /// Which ended with this error; 'Card.*' for all that begin so
+    #[arg(long)]
+    pub error: Option<String>,
+    /// Which meet this: "customer = 'c-1' and total >= 100"; names are machine, status, name, started, error and search
+    /// attributes. May be repeated
+    #[arg(long = "where", value_name = "CONDITIONS")]
+    pub conditions: Vec<String>,
+    /// Those of this saved view
+    #[arg(long)]
+    pub view: Option<String>,
     /// How many at most
     #[arg(long, default_value_t = 20)]
     pub limit: usize,

@@ -67,8 +67,10 @@ async fn serve(config: Config, dev: Option<Dev>) -> Result<(), Error> {
     if let Some(folder) = &config.bindings {
         bindings::check(folder)?;
     }
+    let registry = Arc::<Registry>::default();
     let settings = baton_store::Settings {
         retention_ms: config.kafka.closed_kept_ms,
+        declarations: Some(registry.clone()),
         ..baton_store::Settings::default()
     };
     let (store, views) =
@@ -93,7 +95,6 @@ async fn serve(config: Config, dev: Option<Dev>) -> Result<(), Error> {
         Some(dev) => dev.listen(watches.feed(views))?,
         None => watches.feed(views),
     };
-    let registry = Arc::<Registry>::default();
     let started = start_engine(
         &config,
         registry.clone(),
@@ -133,6 +134,7 @@ async fn serve(config: Config, dev: Option<Dev>) -> Result<(), Error> {
     let app = Arc::new(app);
     tracing::info!(http.address = %address, "serving");
     tokio::spawn(app.clone().keep_surveying());
+    tokio::spawn(app.clone().keep_jobs());
     let extras = Extras {
         config: config.clone(),
         app: app.clone(),

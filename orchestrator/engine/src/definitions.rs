@@ -1,5 +1,6 @@
 //! Definitions as owners see them: by revision, compiled.
 
+use crate::attributes::Attributes;
 use baton_language::Program;
 use baton_schemas::registry::StateMachineEntry;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Definition {
     pub entry: StateMachineEntry,
     /// Compiled.
     pub program: Arc<Program>,
+    /// What its executions can be searched by.
+    pub attributes: Attributes,
 }
 
 /// Where owners look definitions up. Revisions never change.

@@ -5,6 +5,7 @@
 //! threads or clocks. The outside tells an owner what happened ([`Input`]) and what time it is; the owner answers with
 //! what to do ([`Action`]). The simulation drives the very same code.
 
+pub mod attributes;
 pub mod call;
 pub mod definitions;
 pub mod limits;
@@ -12,6 +13,7 @@ pub mod owner;
 pub mod ports;
 pub mod recall;
 pub mod registry;
+pub mod search;
 pub mod views;
 
 /// Queue of what distributed Maps have read and written: served by the node itself, it has no topic.

@@ -34,6 +34,12 @@ pub const MARK_EVERY_MS: i64 = 250;
 pub const EXPRESS_RUNS_MAX: usize = 10_000;
 /// Longest run of an Express execution, milliseconds (AWS: 5 minutes).
 pub const EXPRESS_RUN_MS_MAX: i64 = 5 * 60 * 1_000;
+/// Most search attributes of a machine.
+pub const ATTRIBUTES_MAX: usize = 16;
+/// Longest name of a search attribute, characters.
+pub const ATTRIBUTE_NAME_LENGTH_MAX: usize = 64;
+/// Longest text that a search attribute may have as its value, bytes; what is longer is left out.
+pub const ATTRIBUTE_TEXT_BYTES_MAX: usize = 256;
 /// Most redrives of one partition that wait for the histories of their executions; past it they are throttled.
 pub const RECALLS_MAX: usize = 1_000;
 /// Most completions that came too late and are kept with an open execution and in its views; the log has all of them.

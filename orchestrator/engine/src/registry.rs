@@ -5,6 +5,7 @@
 //! know where records come from, or let what a record says (an unknown body, a definition that this build can't compile)
 //! decide who won: every build must agree on that, so the body is looked at only after the compare-and-set.
 
+use crate::attributes::Attributes;
 use crate::definitions::{Definition, Definitions};
 use baton_schemas::registry::{RegistryBody, RegistryEntry, StateMachineEntry};
 use serde::Deserialize;
@@ -33,7 +34,7 @@ struct State {
     definitions: BTreeMap<u64, Arc<Definition>>,
     /// The offset at which each ARN in use was free before.
     born: BTreeMap<Arc<str>, i64>,
-    /// What versions, aliases, activities and tags stand for, by ARN.
+    /// What versions, aliases, activities, tags, saved views and jobs stand for, by ARN.
     held: BTreeMap<Arc<str>, Arc<Held>>,
     /// The highest version that each machine ever had since it was created.
     highest: BTreeMap<Arc<str>, u64>,
@@ -158,7 +159,7 @@ impl Registry {
         self.read().born.get(arn).copied()
     }
 
-    /// What a version, alias, activity or tags with this ARN stand for.
+    /// What a version, alias, activity, tags or saved view with this ARN stand for.
     pub fn held(&self, arn: &str) -> Option<Arc<Held>> {
         self.read().held.get(arn).cloned()
     }
@@ -226,7 +227,9 @@ fn read_body(offset: i64, head: &Head, value: &[u8]) -> Result<Body, String> {
         body @ (RegistryBody::Version(_)
         | RegistryBody::Alias(_)
         | RegistryBody::Activity(_)
-        | RegistryBody::Tags(_)) => Body::Held(body),
+        | RegistryBody::Tags(_)
+        | RegistryBody::SavedView(_)
+        | RegistryBody::Job(_)) => Body::Held(body),
         RegistryBody::Deleted => Body::Deleted,
         RegistryBody::Cluster { partitions } => Body::Cluster { partitions },
     })
@@ -238,6 +241,8 @@ fn definition(offset: i64, arn: Arc<str>, entry: StateMachineEntry) -> Result<De
         Ok((program, _warnings)) => Ok(Definition {
             arn,
             revision,
+            // Executions don't depend on them: a declaration that only another build knows costs the search, no more.
+            attributes: Attributes::compile(&entry.search_attributes).unwrap_or_default(),
             entry,
             program: Arc::new(program),
         }),
@@ -280,6 +285,7 @@ mod tests {
             kind: "STANDARD".into(),
             created_ms: 0,
             settings: serde_json::Value::Null,
+            search_attributes: Default::default(),
         })
     }
 

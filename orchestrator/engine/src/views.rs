@@ -3,6 +3,7 @@
 //! Owns: the ports of the local store. The store is a checkpoint of effective state that can be lost at any time: it is
 //! written behind the acknowledgement, and folded again from the log.
 
+use crate::search::{Condition, Findable};
 use baton_machine::Status;
 use baton_schemas::history::{Closed, Positions};
 use bytes::Bytes;
@@ -207,6 +208,8 @@ pub struct Summary {
     pub stop_ms: Option<i64>,
     /// How often and when last it was redriven.
     pub redrives: Redrives,
+    /// What else it is found by.
+    pub findable: Findable,
 }
 
 /// Which executions are wanted.
@@ -222,6 +225,8 @@ pub struct ListQuery {
     pub started_before_ms: Option<i64>,
     /// Name begins with this.
     pub name_prefix: Option<Arc<str>>,
+    /// All of these hold of it.
+    pub conditions: Vec<Condition>,
     /// At most this many.
     pub limit: usize,
     /// Only what comes after this summary in the order of the list: `(start_ms, ARN)`.

@@ -116,6 +116,7 @@ fn store(life: &Life) -> Arc<Definition> {
             kind: "STANDARD".into(),
             created_ms: 0,
             settings: serde_json::Value::Null,
+            search_attributes: Default::default(),
         }),
     };
     let (answer, answered) = channel();

@@ -12,6 +12,7 @@ mod cursor;
 mod definition;
 pub mod diagnostic;
 mod digest;
+pub mod extract;
 mod fields;
 mod findings;
 mod human;

@@ -48,6 +48,7 @@ fn measure(
         Settings {
             retention_ms: i64::MAX / 2,
             clock: Arc::new(|| 0),
+            declarations: None,
         },
     )?;
     let mut load = Load {

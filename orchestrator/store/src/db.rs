@@ -21,6 +21,8 @@ pub struct Db {
     pub by_machine: Keyspace,
     /// Facts by status, start and ARN, but for those that succeeded.
     pub by_status: Keyspace,
+    /// Nothing, by attribute with value, start and ARN: the facts are in `summaries`.
+    pub by_attribute: Keyspace,
     /// Places by ARN hash.
     pub by_arn: Keyspace,
     /// Names without execution, by ARN hash.
@@ -56,6 +58,9 @@ impl Db {
                 listed().filter_policy(FilterPolicy::disabled())
             })?,
             by_status: database.keyspace("by_status", listed)?,
+            by_attribute: database.keyspace("by_attribute", || {
+                listed().filter_policy(FilterPolicy::disabled())
+            })?,
             by_arn: database.keyspace("by_arn", index)?,
             names: database.keyspace("names", index)?,
             chunks: database.keyspace("chunks", histories)?,

@@ -8,9 +8,11 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::meta;
 use crate::pending::Seen;
+use crate::search;
 use crate::store::Store;
 use crate::values::{Facts, Place};
 use crate::window::Delta;
+use baton_engine::search::Findable;
 use baton_engine::views::{Redrives, Summary};
 use baton_machine::Status;
 use baton_schemas::arn::arn_hash;
@@ -44,6 +46,7 @@ impl Store {
                     start_ms: delta.start_ms,
                     stop_ms: None,
                     redrives: Redrives::default(),
+                    findable: Findable::default(),
                 });
             }
             if let (Some(summary), Some(redrives)) = (&mut summary, delta.redriven) {
@@ -54,6 +57,10 @@ impl Store {
             if let (Some(summary), Some(closed)) = (&mut summary, &delta.closed) {
                 summary.status = closed.status;
                 summary.stop_ms = Some(closed.stop_ms);
+            }
+            if let Some(summary) = &mut summary {
+                let (declarations, of) = (&self.settings.declarations, (arn, summary.revision));
+                search::change(declarations, of, delta, known, &mut summary.findable);
             }
         }
         Ok(summary)

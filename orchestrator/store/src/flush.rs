@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::keys::{self, Generation};
 use crate::meta::{self, Life};
 use crate::put::Writing;
+use crate::search::Declarations;
 use crate::values::{Taken, status_byte};
 use crate::window::{Delta, PartitionWindow, Window};
 use baton_machine::Status;
@@ -24,6 +25,8 @@ pub struct Flusher {
     lives: BTreeMap<i32, Life>,
     next: Generation,
     encoder: Encoder,
+    /// Where search attributes are declared.
+    pub declarations: Declarations,
     /// Open executions on disk, per generation.
     open: BTreeMap<Generation, u64>,
 }
@@ -51,6 +54,7 @@ impl Flusher {
             lives,
             next,
             encoder: Encoder::default(),
+            declarations: None,
             open,
         })
     }
@@ -94,6 +98,7 @@ impl Flusher {
             life.generation,
             mark,
             &mut self.encoder,
+            &self.declarations,
         );
         for (arn, delta) in &content.superseded {
             writing.superseded(arn, delta)?;

@@ -9,11 +9,13 @@
 //! | `summaries` | start, ARN |
 //! | `by_machine` | machine hash, start, ARN |
 //! | `by_status` | generation, status, start, ARN (all but SUCCEEDED) |
+//! | `by_attribute` | hash of name and value, start, ARN |
 //! | `by_arn` | generation, ARN hash |
 //! | `names` | generation, ARN hash |
 //! | `chunks` | start, ARN hash, generation, first offset |
 //! | `closings` | generation, closing offset |
 
+use baton_engine::search::AttributeValue;
 use baton_schemas::arn::arn_hash;
 
 /// One life of a partition's views.
@@ -40,6 +42,13 @@ pub fn status_prefix(generation: Generation, status: u8) -> Vec<u8> {
     let mut key = generation.to_be_bytes().to_vec();
     key.push(status);
     key
+}
+
+/// Prefix of the executions with this value of a search attribute in `by_attribute`. Two values may share one.
+pub fn attribute_prefix(name: &str, value: &AttributeValue) -> Vec<u8> {
+    let value = serde_json::to_string(value).expect("plain data serialises");
+    let hash = arn_hash(&format!("{name}={value}"));
+    ((hash >> 64) as u64 ^ hash as u64).to_be_bytes().to_vec()
 }
 
 /// `prefix`, start, ARN: the form of all keys that lists run over.

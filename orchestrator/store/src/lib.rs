@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Reading path: [`Store`] (`store`), what waits to be written (`pending`, `window`), how it is written (`writer`,
-//! `flush`), how it lies on disk (`db`, `keys`, `values`, `chunk`), how it is read (`describe`, `list`, `load`), and
+//! `flush`, `search`), how it lies on disk (`db`, `keys`, `values`, `chunk`), how it is read (`describe`, `list`, `load`), and
 //! how it is forgotten (`sweep`).
 
 mod chunk;
@@ -27,6 +27,7 @@ mod meta;
 mod open;
 mod pending;
 mod put;
+mod search;
 mod store;
 mod sweep;
 mod values;

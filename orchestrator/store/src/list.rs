@@ -3,16 +3,18 @@
 //! Owns: which index serves which query, and the bound on the work of a page. The order is by start and then ARN, both
 //! descending. A list first has what waits written, so that it can be read from the disk alone.
 
+use crate::db::Db;
 use crate::error::StoreError;
 use crate::keys::{self, Generation};
 use crate::limits;
 use crate::meta;
 use crate::store::Store;
 use crate::values::{Facts, status_byte};
+use baton_engine::search::Condition;
 use baton_engine::views::{ListPage, ListQuery};
 use baton_machine::Status;
 use baton_schemas::arn::ExecutionArn;
-use fjall::{Iter, Keyspace, Readable, Snapshot};
+use fjall::{Guard, Iter, Keyspace, Readable, Snapshot};
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::ops::Bound;
@@ -47,15 +49,20 @@ impl Store {
     }
 
     /// The indexes that together contain what is asked for.
-    fn rows(
-        &self,
-        snapshot: &Snapshot,
+    fn rows<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
         query: &ListQuery,
         live: &BTreeSet<Generation>,
-    ) -> Vec<Peekable<Rows>> {
+    ) -> Vec<Peekable<Rows<'a>>> {
         let db = &self.db;
-        let rows =
-            |keyspace: &Keyspace, prefix| Rows::new(snapshot, keyspace, prefix, query).peekable();
+        let rows = |keyspace: &Keyspace, prefix| {
+            Rows::new((snapshot, db), keyspace, prefix, query).peekable()
+        };
+        if let Some((name, values)) = query.conditions.iter().find_map(Condition::equals) {
+            let row = |value| rows(&db.by_attribute, keys::attribute_prefix(name, value));
+            return values.iter().map(row).collect();
+        }
         match (query.status, &query.machine) {
             (Some(status), _) if status != Status::Succeeded => live
                 .iter()
@@ -89,13 +96,20 @@ struct Row {
 }
 
 /// Part of an index, newest first.
-struct Rows {
+struct Rows<'a> {
     entries: Iter,
     prefix_len: usize,
+    /// Where the facts are that an index leaves out.
+    from: (&'a Snapshot, &'a Db),
 }
 
-impl Rows {
-    fn new(snapshot: &Snapshot, keyspace: &Keyspace, prefix: Vec<u8>, query: &ListQuery) -> Self {
+impl<'a> Rows<'a> {
+    fn new(
+        (snapshot, db): (&'a Snapshot, &'a Db),
+        keyspace: &Keyspace,
+        prefix: Vec<u8>,
+        query: &ListQuery,
+    ) -> Self {
         let prefix_len = prefix.len();
         let from = keys::listed(
             prefix.clone(),
@@ -122,7 +136,29 @@ impl Rows {
         Self {
             entries: snapshot.range::<Vec<u8>, _>(keyspace, (Bound::Included(from), end)),
             prefix_len,
+            from: (snapshot, db),
         }
+    }
+
+    /// The row of an entry; `None` if it is of an execution that is gone, which an index may still have.
+    fn read(&self, entry: Guard) -> Result<Option<Row>, StoreError> {
+        let (key, value) = entry.into_inner()?;
+        let (start_ms, arn) = keys::parse_listed(&key, self.prefix_len)
+            .ok_or(StoreError::Corrupt("a key of a list"))?;
+        let facts = if value.is_empty() {
+            let (snapshot, db) = self.from;
+            match snapshot.get(&db.summaries, keys::listed(Vec::new(), start_ms, arn))? {
+                Some(value) => Facts::decode(&value)?,
+                None => return Ok(None),
+            }
+        } else {
+            Facts::decode(&value)?
+        };
+        Ok(Some(Row {
+            start_ms,
+            arn: arn.into(),
+            facts,
+        }))
     }
 }
 
@@ -137,30 +173,21 @@ fn end_of(mut prefix: Vec<u8>) -> Bound<Vec<u8>> {
     Bound::Unbounded
 }
 
-impl Iterator for Rows {
+impl Iterator for Rows<'_> {
     type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next_back()?;
-        Some(
-            entry
-                .into_inner()
-                .map_err(StoreError::from)
-                .and_then(|(key, value)| {
-                    let (start_ms, arn) = keys::parse_listed(&key, self.prefix_len)
-                        .ok_or(StoreError::Corrupt("a key of a list"))?;
-                    Ok(Row {
-                        start_ms,
-                        arn: arn.into(),
-                        facts: Facts::decode(&value)?,
-                    })
-                }),
-        )
+        loop {
+            let entry = self.entries.next_back()?;
+            if let Some(row) = self.read(entry).transpose() {
+                return Some(row);
+            }
+        }
     }
 }
 
 /// The newest of what comes next in several indexes.
-fn newest(rows: &mut [Peekable<Rows>]) -> Result<Option<Row>, StoreError> {
+fn newest(rows: &mut [Peekable<Rows<'_>>]) -> Result<Option<Row>, StoreError> {
     let mut best: Option<(usize, (i64, Arc<str>))> = None;
     for (n, rows) in rows.iter_mut().enumerate() {
         match rows.peek() {
@@ -191,4 +218,5 @@ fn matches(query: &ListQuery, row: &Row) -> bool {
             .name_prefix
             .as_ref()
             .is_none_or(|prefix| name().starts_with(&**prefix))
+        && facts.findable.meets(&query.conditions)
 }

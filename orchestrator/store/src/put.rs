@@ -1,14 +1,17 @@
 //! Which keys one execution's changes touch.
 //!
 //! Owns: the puts of a [`Delta`]. One that starts and succeeds within a window is four: its history, its facts by
-//! start and by machine, and its place by ARN; a fifth if the mark has not passed its close yet.
+//! start and by machine, and its place by ARN; a fifth if the mark has not passed its close yet, and one
+//! for each search attribute.
 
 use crate::chunk::Encoder;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::keys::{self, Generation};
+use crate::search::{self, Declarations};
 use crate::values::{Facts, Place, status_byte};
 use crate::window::Delta;
+use baton_engine::search::{AttributeValue, Findable};
 use baton_engine::views::Redrives;
 use baton_machine::Status;
 use baton_schemas::arn::{arn_hash, machine_of};
@@ -22,6 +25,7 @@ pub struct Writing<'a> {
     /// The mark after this batch.
     mark: i64,
     encoder: &'a mut Encoder,
+    declarations: &'a Declarations,
     opened: i64,
 }
 
@@ -33,6 +37,7 @@ impl<'a> Writing<'a> {
         generation: Generation,
         mark: i64,
         encoder: &'a mut Encoder,
+        declarations: &'a Declarations,
     ) -> Self {
         Self {
             db,
@@ -40,6 +45,7 @@ impl<'a> Writing<'a> {
             generation,
             mark,
             encoder,
+            declarations,
             opened: 0,
         }
     }
@@ -89,12 +95,23 @@ impl<'a> Writing<'a> {
                 start_hash: opened.start_hash,
                 machine: opened.machine.clone(),
                 redrives: Redrives::default(),
+                findable: Findable::default(),
             },
             None if delta.redriven.is_some() => self.known(arn, delta.start_ms)?,
             None if delta.closed.is_some() => self.running(arn, delta.start_ms)?,
+            None if search::may_change(self.declarations, delta) => {
+                self.running(arn, delta.start_ms)?
+            }
             None => return Ok(None),
         };
         let before = (!is_new).then_some(facts.status);
+        if !self.findable(arn, delta, known, &mut facts)
+            && !is_new
+            && delta.redriven.is_none()
+            && delta.closed.is_none()
+        {
+            return Ok(None);
+        }
         if let Some(redrives) = delta.redriven {
             (facts.status, facts.stop_ms) = (Status::Running, None);
             facts.redrives = redrives;
@@ -106,6 +123,29 @@ impl<'a> Writing<'a> {
         }
         self.facts(arn, delta.start_ms, &facts, before);
         Ok(Some(facts))
+    }
+
+    /// Finds out what the execution is found by now, and keeps the index of attributes; whether anything changed.
+    fn findable(&mut self, arn: &str, delta: &Delta, known: bool, facts: &mut Facts) -> bool {
+        let before = facts.findable.attributes.clone();
+        let of = (arn, facts.revision);
+        let changed = search::change(self.declarations, of, delta, known, &mut facts.findable);
+        let key = |name: &str, value: &AttributeValue| {
+            keys::listed(keys::attribute_prefix(name, value), delta.start_ms, arn)
+        };
+        let (now, by_attribute) = (&facts.findable.attributes, &self.db.by_attribute);
+        for (name, value) in &before {
+            if now.get(name) != Some(value) {
+                self.batch.remove(by_attribute, key(name, value));
+            }
+        }
+        for (name, value) in now {
+            if before.get(name) != Some(value) {
+                self.batch
+                    .insert(by_attribute, key(name, value), b"".as_slice());
+            }
+        }
+        changed
     }
 
     /// Writes the facts; `before` is the status on disk, if there is one.
@@ -182,6 +222,7 @@ impl<'a> Writing<'a> {
             start_hash: 0,
             machine: machine_of(arn).unwrap_or_else(|| "".into()),
             redrives: Redrives::default(),
+            findable: Findable::default(),
         })
     }
 

@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::limits;
 use crate::open::{open_or_set_aside, set_aside_next_time};
 use crate::pending::{Appender, Pending};
+use crate::search::Declarations;
 use crate::sweep::{Clock, Sweeper};
 use crate::writer::Writer;
 use baton_engine::views::{
@@ -27,6 +28,8 @@ pub struct Settings {
     pub retention_ms: i64,
     /// Gives the time that the retention is measured by, milliseconds since the epoch. Default: the system's clock.
     pub clock: Clock,
+    /// Where search attributes are declared. Default: nowhere, there are none.
+    pub declarations: Declarations,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
         Self {
             retention_ms: limits::RETENTION_MS,
             clock: Arc::new(system_ms),
+            declarations: None,
         }
     }
 }
@@ -57,7 +61,8 @@ impl Store {
         dir: &Path,
         settings: Settings,
     ) -> Result<(Arc<Self>, Box<dyn ViewWriter>), StoreError> {
-        let (db, flusher) = open_or_set_aside(dir)?;
+        let (db, mut flusher) = open_or_set_aside(dir)?;
+        flusher.declarations.clone_from(&settings.declarations);
         let pending = Pending::new(flusher.offsets());
         let open_executions = Arc::new(AtomicU64::new(flusher.open_executions()));
         let writer = Writer {

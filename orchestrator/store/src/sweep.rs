@@ -161,6 +161,10 @@ impl Sweeper {
             let prefix = keys::status_prefix(facts.generation, status_byte(facts.status));
             batch.remove(&db.by_status, keys::listed(prefix, start_ms, arn));
         }
+        for (name, value) in &facts.findable.attributes {
+            let prefix = keys::attribute_prefix(name, value);
+            batch.remove(&db.by_attribute, keys::listed(prefix, start_ms, arn));
+        }
         let by_arn = keys::hashed(facts.generation, hash);
         // Its name may have been taken again.
         if let Some(value) = db.by_arn.get(by_arn)?

@@ -5,6 +5,7 @@
 
 use crate::error::StoreError;
 use crate::keys::Generation;
+use baton_engine::search::Findable;
 use baton_engine::views::{Redrives, Summary};
 use baton_machine::Status;
 use baton_schemas::history::Closed;
@@ -27,6 +28,8 @@ pub struct Facts {
     pub machine: Arc<str>,
     /// How often and when last it was redriven.
     pub redrives: Redrives,
+    /// What else it is found by.
+    pub findable: Findable,
 }
 
 /// Where an execution is found by the hash of its ARN.
@@ -51,6 +54,8 @@ pub struct Taken {
 
 /// Set in the byte of the status where the redrives follow.
 const REDRIVEN: u8 = 0x80;
+/// Set in the byte of the status where what it is found by follows, behind the redrives: a length and JSON.
+const FINDABLE: u8 = 0x40;
 
 /// Stands for "not closed".
 const NEVER: i64 = i64::MIN;
@@ -72,12 +77,20 @@ impl Facts {
         let mut bytes = Vec::with_capacity(29 + self.machine.len());
         bytes.extend_from_slice(&self.generation.to_be_bytes());
         let is_redriven = self.redrives.count > 0;
-        let flag = if is_redriven { REDRIVEN } else { 0 };
-        bytes.push(status_byte(self.status) | flag);
+        let mut flags = if is_redriven { REDRIVEN } else { 0 };
+        if !self.findable.is_empty() {
+            flags |= FINDABLE;
+        }
+        bytes.push(status_byte(self.status) | flags);
         if is_redriven {
             bytes.extend_from_slice(&self.redrives.count.to_be_bytes());
             let last_ms = self.redrives.last_ms.unwrap_or(NEVER);
             bytes.extend_from_slice(&last_ms.to_be_bytes());
+        }
+        if !self.findable.is_empty() {
+            let json = serde_json::to_vec(&self.findable).expect("plain data serialises");
+            bytes.extend_from_slice(&(json.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(&json);
         }
         bytes.extend_from_slice(&self.stop_ms.unwrap_or(NEVER).to_be_bytes());
         bytes.extend_from_slice(&self.revision.to_be_bytes());
@@ -106,13 +119,21 @@ impl Facts {
             redrives.last_ms = (last_ms != NEVER).then_some(last_ms);
             rest = behind;
         }
+        let mut findable = Findable::default();
+        if status & FINDABLE != 0 {
+            let (length, behind) = rest.split_first_chunk()?;
+            let length = u32::from_be_bytes(*length) as usize;
+            let (json, behind) = behind.split_at_checked(length)?;
+            findable = serde_json::from_slice(json).ok()?;
+            rest = behind;
+        }
         let (stop_ms, rest) = rest.split_first_chunk()?;
         let (revision, rest) = rest.split_first_chunk()?;
         let (start_hash, machine) = rest.split_first_chunk()?;
         let stop_ms = i64::from_be_bytes(*stop_ms);
         Some(Self {
             generation: Generation::from_be_bytes(*generation),
-            status: match status & !REDRIVEN {
+            status: match status & !(REDRIVEN | FINDABLE) {
                 0 => Status::Running,
                 1 => Status::Succeeded,
                 2 => Status::Failed,
@@ -125,6 +146,7 @@ impl Facts {
             start_hash: u64::from_be_bytes(*start_hash),
             machine: std::str::from_utf8(machine).ok()?.into(),
             redrives,
+            findable,
         })
     }
 
@@ -138,6 +160,7 @@ impl Facts {
             start_ms,
             stop_ms: self.stop_ms,
             redrives: self.redrives,
+            findable: self.findable,
         }
     }
 
@@ -238,6 +261,10 @@ mod tests {
                 start_hash: u64::MAX,
                 machine: "arn:m".into(),
                 redrives,
+                findable: Findable {
+                    error: stop_ms.map(|_| "E".into()),
+                    ..Findable::default()
+                },
             };
             assert_eq!(Facts::decode(&facts.encode()).unwrap(), facts);
             let place = facts.place(12);

@@ -8,7 +8,8 @@ use baton_schemas::parent::{MapItem, Parent, ReportForm};
 use baton_schemas::record::Outgoing;
 use baton_schemas::record_kinds::RECORD_KINDS;
 use baton_schemas::registry::{
-    ActivityEntry, AliasEntry, RegistryBody, RegistryEntry, Route, StateMachineEntry, Tag,
+    ActivityEntry, AliasEntry, AttributeType, JobAction, JobEntry, JobProgress, JobStatus,
+    RegistryBody, RegistryEntry, Route, SavedViewEntry, SearchAttribute, StateMachineEntry, Tag,
     TagsEntry, VersionEntry,
 };
 use baton_schemas::request::{ExecutionClosed, ReplyTo, StartRequest, StopRequest};
@@ -334,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn registry_entries(arn in text(), based_on: Option<i64>, attempt in text(), time_ms in time_ms(), form in 0..7) {
+    fn registry_entries(arn in text(), based_on: Option<i64>, attempt in text(), time_ms in time_ms(), form in 0..9) {
         let body = match form {
             0 => RegistryBody::Deleted,
             1 => RegistryBody::Cluster { partitions: 4 },
@@ -355,6 +356,30 @@ proptest! {
                 created_ms: time_ms,
                 updated_ms: time_ms,
             }),
+            8 => RegistryBody::Job(JobEntry {
+                id: arn.clone(),
+                action: JobAction::StartAgain,
+                filter: attempt.clone(),
+                error: None,
+                cause: based_on.map(|_| arn.clone()),
+                per_second: 7,
+                created_ms: time_ms,
+                status: JobStatus::Running,
+                reason: None,
+                progress: JobProgress {
+                    after: based_on.map(|ms| (ms, arn.clone())),
+                    failures: vec![(arn.clone(), arn.clone())],
+                    ..JobProgress::default()
+                },
+                updated_ms: time_ms,
+            }),
+            7 => RegistryBody::SavedView(SavedViewEntry {
+                name: arn.clone(),
+                filter: attempt.clone(),
+                description: arn.clone(),
+                created_ms: time_ms,
+                updated_ms: time_ms,
+            }),
             4 => RegistryBody::Activity(ActivityEntry { name: arn.clone(), created_ms: time_ms, settings: json!({}) }),
             5 => RegistryBody::Tags(TagsEntry { of: time_ms, tags: vec![Tag { key: arn.clone(), value: attempt.clone() }] }),
             _ => RegistryBody::StateMachine(StateMachineEntry {
@@ -364,6 +389,7 @@ proptest! {
                 kind: "STANDARD".into(),
                 created_ms: time_ms,
                 settings: json!({ "tags": { *arn: null } }),
+                search_attributes: [(arn.clone(), SearchAttribute { kind: AttributeType::Time, value: attempt.clone() })].into(),
             }),
         };
         let entry = RegistryEntry { v: 1, arn, based_on, attempt, time_ms, body };

@@ -140,6 +140,7 @@ fn register(world: &mut World, case: &Case, express: bool) -> Result<Arc<str>, S
         kind: if express { "EXPRESS" } else { "STANDARD" }.into(),
         created_ms: START_MS,
         settings: json!({"loggingConfiguration": case.json["logging"]}),
+        search_attributes: Default::default(),
     };
     let entry = RegistryEntry {
         v: baton_schemas::registry::VERSION,

@@ -6,6 +6,7 @@
 use baton_engine::call::{CallError, CallId, Reply};
 use baton_engine::ports::Without;
 use baton_engine::registry::{Folded, Registry, RegistryError};
+use baton_engine::search::Findable;
 use baton_engine::views::{Change, Redrives, Summary};
 use baton_engine::{
     Action, Appended, Applied, Call, Input, InputRecord, Outbound, Owner, Settings,
@@ -344,6 +345,7 @@ impl World {
                 start_ms,
                 stop_ms: None,
                 redrives: Redrives::default(),
+                findable: Findable::default(),
             };
             self.executions.insert(
                 execution.clone(),

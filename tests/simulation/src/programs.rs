@@ -87,6 +87,7 @@ impl Programs {
                     kind: "STANDARD".into(),
                     created_ms: 0,
                     settings: serde_json::Value::Null,
+                    search_attributes: Default::default(),
                 };
                 let arn = baton_schemas::arn::state_machine_arn("us-east-1", "000000000000", &name);
                 Arc::new(Definition {
@@ -94,6 +95,7 @@ impl Programs {
                     revision: i as u64,
                     entry,
                     program: Arc::new(program),
+                    attributes: Default::default(),
                 })
             });
         Self {

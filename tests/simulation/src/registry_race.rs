@@ -65,6 +65,7 @@ fn entry(based_on: Option<i64>, attempt: &str) -> RegistryEntry {
             kind: "STANDARD".into(),
             created_ms: 0,
             settings: serde_json::Value::Null,
+            search_attributes: Default::default(),
         }),
     }
 }

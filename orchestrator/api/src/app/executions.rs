@@ -5,6 +5,7 @@ use super::remote::{Answer, Request};
 use super::start::other_answer;
 use super::{App, names};
 use baton_engine::Views;
+use baton_engine::search::Findable;
 use baton_machine::Status;
 use baton_schemas::Payload;
 use baton_schemas::history::{Event, EventKind, Failure, HistoryRecord, Restated};
@@ -54,6 +55,9 @@ pub struct ExecutionView {
     /// Id of its last event.
     #[serde(default)]
     pub last_id: u64,
+    /// What else it is found by.
+    #[serde(default)]
+    pub findable: Findable,
 }
 
 impl Default for ExecutionView {
@@ -76,6 +80,7 @@ impl Default for ExecutionView {
             redrive_ms: None,
             paused_ms: None,
             last_id: 0,
+            findable: Findable::default(),
             parent: None,
         }
     }
@@ -127,6 +132,7 @@ pub fn view(views: &dyn Views, execution: &str) -> Option<ExecutionView> {
         stop_ms: summary.stop_ms,
         redrive_count: summary.redrives.count,
         redrive_ms: summary.redrives.last_ms,
+        findable: summary.findable,
         ..ExecutionView::default()
     };
     let first = records.first().map(|bytes| events_of(bytes));

@@ -10,6 +10,7 @@ use super::start::EXPRESS;
 use super::sync::not_supported;
 use super::{App, Parts, names};
 use crate::limits;
+use baton_engine::search::{Condition, Findable};
 use baton_engine::views::{ListQuery, Summary};
 use baton_machine::Status;
 use baton_schemas::partition::partition_of;
@@ -39,6 +40,9 @@ pub struct ListRequest {
     pub before_ms: Option<i64>,
     /// Name begins with this.
     pub name_prefix: Option<Arc<str>>,
+    /// All of these hold of it.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
     /// At most this many.
     pub limit: usize,
     /// Only what comes after this: `(start_ms, ARN)`.
@@ -72,6 +76,9 @@ pub struct Listed {
     /// The map run that it is a child of.
     #[serde(default)]
     pub map_run: Option<Arc<str>>,
+    /// What else it is found by.
+    #[serde(default)]
+    pub findable: Findable,
 }
 
 /// A page.
@@ -153,6 +160,7 @@ pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
         started_from_ms: request.from_ms,
         started_before_ms: request.before_ms,
         name_prefix: request.name_prefix.clone(),
+        conditions: request.conditions.clone(),
         limit: request.limit,
         after: request.after.clone(),
     };
@@ -234,7 +242,8 @@ fn is_wanted(wanted: Option<&str>, found: Option<&str>) -> bool {
     found.is_some_and(|found| found.split(':').any(|part| part == wanted))
 }
 
-fn listed(parts: &Parts, summary: Summary) -> Listed {
+/// A summary as lists show it.
+pub fn listed(parts: &Parts, summary: Summary) -> Listed {
     // A history is read only where there can be something to find.
     let has_versions = parts.registry.highest_version(&summary.machine) > 0;
     let qualifier = has_versions.then(|| qualifier(&*parts.views, &summary.execution));
@@ -255,6 +264,7 @@ fn listed(parts: &Parts, summary: Summary) -> Listed {
         stop_ms: summary.stop_ms,
         redrive_count: summary.redrives.count,
         redrive_ms: summary.redrives.last_ms,
+        findable: summary.findable,
     }
 }
 
@@ -287,6 +297,7 @@ mod tests {
             redrive_count: 0,
             redrive_ms: None,
             map_run: None,
+            findable: Findable::default(),
         }
     }
 

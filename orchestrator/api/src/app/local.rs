@@ -5,7 +5,7 @@
 use super::error::{ApiError, ErrorCode};
 use super::executions::ExecutionView;
 use super::remote::{Answer, Request, Result, TaskOutcome};
-use super::{App, blocking, in_time, list, map_runs, wait, waiting};
+use super::{App, blocking, changes, in_time, list, map_runs, wait, waiting};
 use crate::limits;
 use baton_engine::call::{Call, Reply, StartCall};
 use baton_engine::{Definition, Definitions};
@@ -95,6 +95,9 @@ pub async fn perform(app: &App, request: &Request) -> Result<Answer> {
             let (parts, request) = (app.parts.clone(), request.clone());
             let page = blocking(move || list::local_page(&parts, &request)).await?;
             Ok(Answer::List(page))
+        }
+        Request::Changes { query, wait_ms } => {
+            Ok(Answer::Changes(changes::local(app, query, *wait_ms).await?))
         }
         Request::MapRuns { execution } => {
             let (parts, execution) = (app.parts.clone(), execution.clone());

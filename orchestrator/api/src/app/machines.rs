@@ -4,10 +4,12 @@ use super::error::{ApiError, ErrorCode};
 use super::write::Decision;
 use super::{App, names, validate};
 use crate::ids;
+use baton_engine::attributes::Attributes;
 use baton_engine::{Definition, Definitions};
 use baton_schemas::arn::{arn_hash, state_machine_arn};
-use baton_schemas::registry::{RegistryBody, StateMachineEntry};
+use baton_schemas::registry::{RegistryBody, SearchAttribute, StateMachineEntry};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What CreateStateMachine is given.
@@ -23,6 +25,8 @@ pub struct NewMachine<'a> {
     pub kind: &'a str,
     /// `loggingConfiguration`, `tracingConfiguration` and `tags` as given.
     pub settings: Value,
+    /// What its executions can be searched by; `None` if the caller doesn't know of that.
+    pub search_attributes: Option<Declared>,
     /// The description of the version to publish, if one is to be published.
     pub publish: Option<&'a str>,
 }
@@ -40,7 +44,12 @@ pub struct MachineUpdate<'a> {
     pub tracing: Option<Value>,
     /// `encryptionConfiguration`.
     pub encryption: Option<Value>,
+    /// What its executions can be searched by; for executions that start from then on.
+    pub search_attributes: Option<Declared>,
 }
+
+/// Search attributes of a machine, by name.
+pub type Declared = BTreeMap<Arc<str>, SearchAttribute>;
 
 /// Key in the settings: when the machine was last updated, milliseconds since the epoch.
 const UPDATED_MS: &str = "updatedMs";
@@ -67,6 +76,7 @@ impl App {
     ) -> Result<(Arc<Definition>, bool), ApiError> {
         names::check_name(new.name)?;
         check_logging(&new.settings["loggingConfiguration"])?;
+        check_attributes(new.search_attributes.as_ref())?;
         let program = validate::checked(new.definition, new.kind)?;
         let arn = self.machine_arn(new.name);
         tracing::Span::current().record("state_machine.name", new.name);
@@ -82,14 +92,23 @@ impl App {
                 None => new.settings,
                 Some(description) => with_publish(new.settings, description),
             },
+            search_attributes: new.search_attributes.clone().unwrap_or_default(),
         };
+        let declared = new.search_attributes;
         let fresh = std::sync::atomic::AtomicBool::new(false);
         let definition = self
             .change(&arn, |current| {
                 fresh.store(current.is_none(), std::sync::atomic::Ordering::Relaxed);
                 match current {
                     None => Ok(Decision::Put(RegistryBody::StateMachine(entry.clone()))),
-                    Some(current) if is_same(&current.entry, &entry) => Ok(Decision::Keep),
+                    Some(current)
+                        if is_same(&current.entry, &entry)
+                            && declared
+                                .as_ref()
+                                .is_none_or(|all| *all == current.entry.search_attributes) =>
+                    {
+                        Ok(Decision::Keep)
+                    }
                     Some(_) => Err(ApiError::new(
                         ErrorCode::StateMachineAlreadyExists,
                         format!("State Machine Already Exists: '{arn}'"),
@@ -113,6 +132,7 @@ impl App {
             && update.logging.is_none()
             && update.tracing.is_none()
             && update.encryption.is_none()
+            && update.search_attributes.is_none()
         {
             return Err(ApiError::new(
                 ErrorCode::MissingRequiredParameter,
@@ -120,6 +140,7 @@ impl App {
             ));
         }
         check_logging(update.logging.as_ref().unwrap_or(&Value::Null))?;
+        check_attributes(update.search_attributes.as_ref())?;
         let machine = self.existing_machine(arn).await?;
         if let Some(definition) = update.definition {
             let program = validate::checked(definition, &machine.entry.kind)?;
@@ -240,6 +261,9 @@ fn updated(
     if let Some(role_arn) = update.role_arn {
         entry.role_arn = role_arn.into();
     }
+    if let Some(declared) = &update.search_attributes {
+        entry.search_attributes.clone_from(declared);
+    }
     let mut settings = match entry.settings {
         Value::Object(settings) => settings,
         _ => serde_json::Map::new(),
@@ -256,6 +280,7 @@ fn updated(
         && logging_of(&entry) == logging_of(current)
         && tracing_of(&entry) == tracing_of(current)
         && encryption_of(&entry.settings) == encryption_of(&current.settings)
+        && entry.search_attributes == current.search_attributes
     {
         return None;
     }
@@ -278,6 +303,13 @@ fn with_publish(mut settings: Value, description: &str) -> Value {
         fields.insert(PUBLISH.to_owned(), description.into());
     }
     settings
+}
+
+fn check_attributes(declared: Option<&Declared>) -> Result<(), ApiError> {
+    match declared.map(Attributes::compile) {
+        Some(Err(why)) => Err(ApiError::validation(why)),
+        _ => Ok(()),
+    }
 }
 
 /// AWS wants exactly one destination unless the level is `OFF`.

@@ -5,11 +5,14 @@
 
 pub mod activities;
 pub mod aliases;
+pub mod changes;
 pub mod cursor;
 pub mod doubt;
 pub mod error;
 pub mod executions;
+pub mod filter;
 pub mod history;
+pub mod jobs;
 pub mod list;
 pub mod local;
 pub mod machines;
@@ -19,6 +22,7 @@ pub mod put;
 pub mod queues;
 pub mod redrive;
 pub mod remote;
+pub mod saved_views;
 pub mod start;
 pub mod sync;
 pub mod tags;
@@ -43,7 +47,7 @@ use error::{ApiError, ErrorCode};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 /// What the API works on.
 #[derive(Clone)]
@@ -88,6 +92,8 @@ pub struct App {
     pub(crate) admission: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) surveys: workers::Surveys,
+    /// Told when this node created a job.
+    pub(crate) jobs_changed: Notify,
     draining: watch::Sender<bool>,
 }
 
@@ -109,6 +115,7 @@ impl App {
             metrics: Metrics::default(),
             streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)),
             surveys: workers::Surveys::default(),
+            jobs_changed: Notify::new(),
             draining: watch::Sender::new(false),
         })
     }

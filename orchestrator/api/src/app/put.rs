@@ -23,6 +23,7 @@ impl App {
             role_arn: &role,
             kind: "STANDARD",
             settings: json!({}),
+            search_attributes: None,
             publish: None,
         };
         match self.create_machine(new).await {

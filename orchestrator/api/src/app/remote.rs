@@ -4,6 +4,7 @@
 //! owns what is a hint; a node that is asked and does not own says so, and the request is tried again until
 //! [`limits::ROUTE_PATIENCE`] ends. A request is never passed on twice, so nodes that disagree can't send it in circles.
 
+use super::changes::{ChangesPage, ChangesQuery};
 use super::error::{ApiError, ErrorCode};
 use super::history::{HistoryPage, HistoryQuery};
 use super::list::{ListAnswer, ListRequest};
@@ -107,6 +108,13 @@ pub enum Request {
     },
     /// A page of the executions of this node's partitions.
     List(ListRequest),
+    /// Changes of the executions of this node's partitions, when there are some or the time is over.
+    Changes {
+        /// Which changes.
+        query: ChangesQuery,
+        /// How long the answer may wait, milliseconds.
+        wait_ms: u64,
+    },
     /// The map runs of an execution.
     MapRuns {
         /// ARN.
@@ -157,6 +165,8 @@ pub enum Answer {
     History(HistoryPage),
     /// The page.
     List(ListAnswer),
+    /// The changes.
+    Changes(ChangesPage),
     /// The runs, newest first.
     MapRuns(Vec<MapRunView>),
 }
@@ -180,7 +190,7 @@ impl Request {
             | Self::MapRuns { execution }
             | Self::UpdateMapRun { execution, .. } => Some(execution),
             Self::History(query) | Self::Events { query, .. } => Some(&query.execution),
-            Self::List(_) => None,
+            Self::List(_) | Self::Changes { .. } => None,
         }
     }
 

@@ -37,6 +37,7 @@ pub async fn create(app: &App, mut params: Params<'_>) -> Result<Value, ApiError
         role_arn,
         kind: kind.unwrap_or("STANDARD"),
         settings: Value::Object(settings),
+        search_attributes: None,
         publish,
     };
     let (machine, _) = app.create_machine(new).await?;
@@ -57,6 +58,7 @@ pub async fn update(app: &App, mut params: Params<'_>) -> Result<Value, ApiError
         logging: params.structure("loggingConfiguration")?,
         tracing: params.structure("tracingConfiguration")?,
         encryption: params.structure("encryptionConfiguration")?,
+        search_attributes: None,
     };
     params.finish()?;
     let machine = app.update_machine(arn, update).await?;

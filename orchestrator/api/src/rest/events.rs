@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// When a client is to come back after the stream ended or broke.
-const RETRY: Duration = Duration::from_secs(1);
+pub const RETRY: Duration = Duration::from_secs(1);
 
 #[utoipa::path(
     get, path = "/v1/executions/{execution}/events", tag = "executions",
@@ -60,13 +60,7 @@ async fn open(
 ) -> Result<Response, ApiError> {
     let execution = execution_of(&app, &segment(path)?);
     let query = Query::of(uri, &["after", "data"])?;
-    let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
-        let message = format!(
-            "this node serves {} streams: try again later",
-            limits::STREAMS_MAX
-        );
-        ApiError::new(ErrorCode::ThrottlingException, message)
-    })?;
+    let permit = permit(&app)?;
     let mut reading = Reading {
         app,
         query: HistoryQuery {
@@ -86,6 +80,20 @@ async fn open(
     let begun = stream::iter([Ok(Event::default().retry(RETRY).comment("begin"))]);
     let first = stream::iter(reading.take(first));
     Ok(Sse::new(begun.chain(first).chain(following(reading))).into_response())
+}
+
+/// Room for one more stream.
+///
+/// # Errors
+/// ThrottlingException.
+pub fn permit(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
+    app.streams.clone().try_acquire_owned().map_err(|_| {
+        let message = format!(
+            "this node serves {} streams: try again later",
+            limits::STREAMS_MAX
+        );
+        ApiError::new(ErrorCode::ThrottlingException, message)
+    })
 }
 
 /// The id behind which the stream begins: of the header, else `after`, else all.

@@ -1,6 +1,7 @@
 //! Executions over REST.
 
 use super::body;
+use super::filter;
 use super::machines::arn_of;
 use super::query::{Query, bad};
 use super::shapes::{
@@ -10,7 +11,7 @@ use super::{Segment, answer, segment};
 use crate::app::error::ApiError;
 use crate::app::executions::ExecutionView;
 use crate::app::history::HistoryQuery;
-use crate::app::list::{self, ListRequest, status_of};
+use crate::app::list::{self, ListRequest};
 use crate::app::redrive::redrive_status;
 use crate::app::start::StartInput;
 use crate::app::{App, cursor, names};
@@ -20,11 +21,12 @@ use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use baton_engine::search::{AttributeValue, Findable};
 use baton_schemas::Payload;
 use baton_schemas::arn::{ExecutionArn, execution_arn};
 use baton_schemas::history::Failure;
 use baton_schemas::time::rfc3339;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -165,6 +167,9 @@ pub async fn history(State(app): State<Arc<App>>, path: Segment, uri: Uri) -> Re
         ("from" = Option<String>, Query, description = "Started at or after this time (RFC 3339)"),
         ("before" = Option<String>, Query, description = "Started before this time (RFC 3339)"),
         ("name_prefix" = Option<String>, Query, description = "Name begins with this"),
+        ("error" = Option<String>, Query, description = "Ended with this error; `Card.*` for all that begin so"),
+        ("where" = Option<String>, Query, description = "Conditions, such as `status = FAILED and customer = 'c-1' and total >= 100`; names are machine, status, name, started, error and search attributes. `attr.NAME=VALUE` is a condition too"),
+        ("view" = Option<String>, Query, description = "Name of a saved view: what it says holds too"),
         ("limit" = Option<u32>, Query, description = "How many at most, 1 to 1,000; 100 if absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
     ),
@@ -207,7 +212,7 @@ async fn starting(
 }
 
 /// The key names the execution, so repeating a request is one start.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };
@@ -307,35 +312,14 @@ async fn events(app: &App, path: Segment, uri: &Uri) -> Result<Response, ApiErro
 }
 
 async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
-    let known = [
-        "machine",
-        "status",
-        "from",
-        "before",
-        "name_prefix",
-        "limit",
-        "cursor",
-        "stateMachine",
-    ];
+    let mut known = filter::PARAMETERS.to_vec();
+    known.extend([filter::ATTRIBUTE, "limit", "cursor"]);
     let query = Query::of(uri, &known)?;
-    let machine = query.text("machine").or(query.text("stateMachine"));
-    let status = query.text("status");
-    if let Some(status) = status.filter(|status| status_of(status).is_none()) {
-        let expected = "RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED";
-        return Err(bad("status", status, expected));
-    }
     let page = app
         .list_executions(ListRequest {
-            qualifier: None,
-            map_run: None,
-            machine: machine.map(|machine| arn_of(app, machine)),
-            status: status.map(Into::into),
-            redriven: None,
-            from_ms: query.time("from")?,
-            before_ms: query.time("before")?,
-            name_prefix: query.text("name_prefix").map(Into::into),
             limit: query.limit()?,
             after: query.cursor()?,
+            ..filter::filter_of(app, &query).await?.request(app)
         })
         .await?;
     Ok(Json(ExecutionList {
@@ -346,7 +330,8 @@ async fn listing(app: &App, uri: &Uri) -> Result<Response, ApiError> {
     .into_response())
 }
 
-fn listed(execution: &list::Listed) -> Listed {
+/// An execution as lists show it.
+pub(super) fn listed(execution: &list::Listed) -> Listed {
     Listed {
         execution_arn: execution.execution.to_string(),
         state_machine_arn: execution.machine.to_string(),
@@ -357,7 +342,23 @@ fn listed(execution: &list::Listed) -> Listed {
         stop_date: execution.stop_ms.map(rfc3339),
         redrive_count: execution.redrive_ms.map(|_| execution.redrive_count),
         redrive_date: execution.redrive_ms.map(rfc3339),
+        error: execution.findable.error.as_deref().map(Into::into),
+        search_attributes: attributes_of(&execution.findable),
     }
+}
+
+/// Search attributes as JSON values; times are RFC 3339.
+pub(super) fn attributes_of(findable: &Findable) -> Map<String, Value> {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::Text(text) => Value::from(&**text),
+        AttributeValue::Number(number) => Value::from(number.get()),
+        AttributeValue::Boolean(is) => Value::from(*is),
+        AttributeValue::Time(ms) => Value::from(rfc3339(*ms)),
+    };
+    let attributes = findable.attributes.iter();
+    attributes
+        .map(|(name, found)| (name.to_string(), value(found)))
+        .collect()
 }
 
 impl<'a> Described<'a> {
@@ -382,6 +383,7 @@ impl<'a> Described<'a> {
             redrive_status_reason,
             paused: view.paused_ms.is_some(),
             paused_date: view.paused_ms.map(rfc3339),
+            search_attributes: attributes_of(&view.findable),
         }
     }
 }

@@ -11,7 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use baton_schemas::Payload;
+use baton_schemas::registry::SearchAttribute;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The role of machines that are created without one: AWS's API wants to show some.
@@ -140,6 +142,7 @@ async fn creation(app: &App, request: Request) -> Result<Response, ApiError> {
         role_arn: body.role_arn.as_deref().unwrap_or(ROLE_NONE),
         kind: body.kind.unwrap_or_default().name(),
         settings: Value::Object(settings),
+        search_attributes: body.search_attributes.map(body::declared),
         publish: None,
     };
     let (machine, is_new) = app.create_machine(new).await?;
@@ -167,6 +170,7 @@ async fn updating(app: &App, path: Segment, request: Request) -> Result<Response
         logging: body.logging_configuration,
         tracing: body.tracing_configuration,
         encryption: None,
+        search_attributes: body.search_attributes.map(body::declared),
     };
     let machine = app.update_machine(&arn, update).await?;
     Ok(Json(Machine::of(&machine)).into_response())
@@ -183,9 +187,18 @@ async fn description(app: &App, path: Segment) -> Result<Response, ApiError> {
         logging_configuration: machines::logging_of(entry),
         tracing_configuration: machines::tracing_of(entry),
         tags: entry.settings.get("tags").cloned(),
+        search_attributes: shown(&entry.search_attributes),
         definition,
     })
     .into_response())
+}
+
+fn shown(declared: &machines::Declared) -> BTreeMap<String, body::Attribute> {
+    let attribute = |(name, attribute): (&Arc<str>, &SearchAttribute)| {
+        let (kind, value) = (attribute.kind, attribute.value.to_string());
+        (name.to_string(), body::Attribute { kind, value })
+    };
+    declared.iter().map(attribute).collect()
 }
 
 async fn deletion(app: &App, path: Segment) -> Result<Response, ApiError> {

@@ -4,13 +4,17 @@
 //! RFC 3339, and payloads are JSON values, not JSON in text. Must not: decide anything.
 
 mod body;
+mod changes;
 mod events;
 mod executions;
+mod filter;
+mod jobs;
 mod machines;
 mod openapi;
 mod problem;
 mod query;
 mod queues;
+mod saved_views;
 mod shapes;
 mod tasks;
 
@@ -51,10 +55,20 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(queues::why))
         .routes(routes!(queues::list))
         .routes(routes!(events::stream))
+        .routes(routes!(changes::stream))
         .routes(routes!(executions::stop))
         .routes(routes!(executions::redrive))
         .routes(routes!(executions::pause))
         .routes(routes!(executions::resume))
+        .routes(routes!(saved_views::list))
+        .routes(routes!(
+            saved_views::put,
+            saved_views::describe,
+            saved_views::delete
+        ))
+        .routes(routes!(jobs::list, jobs::create))
+        .routes(routes!(jobs::describe))
+        .routes(routes!(jobs::cancel))
         .routes(routes!(tasks::success))
         .routes(routes!(tasks::failure))
         .routes(routes!(tasks::heartbeat))

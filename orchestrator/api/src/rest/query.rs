@@ -16,11 +16,17 @@ impl Query {
     /// Takes the query of `uri` apart.
     ///
     /// # Errors
-    /// ValidationException for a parameter that is not one of `known`.
+    /// ValidationException for a parameter that is not one of `known`; one that ends in a dot stands for all that begin so.
     pub fn of(uri: &Uri, known: &[&str]) -> Result<Self, ApiError> {
         let Raw(found) = Raw::<BTreeMap<String, String>>::try_from_uri(uri)
             .map_err(|e| ApiError::validation(format!("the query: {e}")))?;
-        if let Some(name) = found.keys().find(|name| !known.contains(&name.as_str())) {
+        let is_known = |name: &String| {
+            known.iter().any(|known| match known.strip_suffix('.') {
+                Some(_) => name.starts_with(known),
+                None => name == known,
+            })
+        };
+        if let Some(name) = found.keys().find(|name| !is_known(name)) {
             return Err(ApiError::validation(format!(
                 "the query has no parameter '{name}'; it has: {}",
                 known.join(", ")
@@ -35,6 +41,13 @@ impl Query {
             .get(name)
             .map(String::as_str)
             .filter(|text| !text.is_empty())
+    }
+
+    /// The parameters that begin with `prefix`: what follows it, and their texts.
+    pub fn beginning(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .filter_map(move |(name, text)| Some((name.strip_prefix(prefix)?, text.as_str())))
     }
 
     /// `limit`: 1 to [`limits::PAGE_MAX`].

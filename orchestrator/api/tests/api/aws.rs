@@ -108,6 +108,7 @@ async fn a_write_that_another_writer_beats_is_decided_again() {
             kind: "STANDARD".into(),
             created_ms: 0,
             settings: json!({}),
+            search_attributes: Default::default(),
         }),
     };
     world.log.intruders.lock().unwrap().push(entry(task()));

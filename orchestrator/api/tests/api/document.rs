@@ -31,6 +31,9 @@ async fn the_document_has_every_route_and_no_dangling_reference() {
         "/v1/state-machines",
         "/v1/executions/{execution}/why",
         "/v1/queues",
+        "/v1/events",
+        "/v1/jobs/{job}/cancel",
+        "/v1/views/{view}",
         "/v1/tasks/{token}/success",
     ] {
         assert!(paths.contains_key(path), "{path}");

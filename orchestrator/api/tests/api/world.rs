@@ -3,6 +3,7 @@
 use baton_api::{AccessKeys, App, Cluster, Parts, Queues, Settings, TakeAnswer, Taken, Watches};
 use baton_engine::call::{Call, CallError, Finished, Reply};
 use baton_engine::registry::{Folded, Registry, RegistryError, RegistryWriter};
+use baton_engine::search::Findable;
 use baton_engine::views::{ListPage, ListQuery, Redrives, Summary};
 use baton_engine::{Calls, Views};
 use baton_machine::Status;
@@ -126,6 +127,12 @@ impl Views for FakeViews {
         let key = |start_ms: i64, arn: &Arc<str>| (std::cmp::Reverse(start_ms), arn.clone());
         found.sort_by_key(|s| key(s.start_ms, &s.execution));
         found.retain(|s| query.machine.as_ref().is_none_or(|m| *m == s.machine));
+        found.retain(|s| {
+            let name = s.execution.rsplit(':').next().unwrap();
+            let prefix = query.name_prefix.as_ref();
+            prefix.is_none_or(|prefix| name.starts_with(&**prefix))
+        });
+        found.retain(|s| s.findable.meets(&query.conditions));
         found.retain(|s| query.status.is_none_or(|status| status == s.status));
         found.retain(|s| {
             let after = query.after.as_ref();
@@ -358,6 +365,7 @@ impl World {
             start_ms,
             stop_ms: Some(start_ms + 500),
             redrives: Redrives::default(),
+            findable: Findable::default(),
         };
         let mut executions = self.views.executions.lock().unwrap();
         executions.insert(execution.into(), (summary, records));
@@ -376,6 +384,7 @@ impl World {
             start_ms,
             stop_ms: None,
             redrives: Redrives::default(),
+            findable: Findable::default(),
         };
         let mut executions = self.views.executions.lock().unwrap();
         executions.insert(execution.into(), (summary, records));

@@ -1,26 +1,32 @@
-//! The commands that ask a running node: start, watch, history, trace, list, describe, stop, redrive, pause, resume; and
-//! send, which asks Kafka.
+//! The commands that ask a running node: start, watch, history, trace, list, describe, stop, redrive, pause, resume, view;
+//! and send, which asks Kafka.
 //!
 //! Owns: calls of the REST API and how answers are printed. Must not: know more of Baton than docs/http.md says.
 
 mod describe;
 mod doctor;
+mod jobs;
+mod progress;
 mod queues;
 mod rest;
 mod send;
 mod stop;
 mod trace;
+mod views;
 mod watch;
 
 pub use describe::{DescribeArguments, describe};
 pub use doctor::{DoctorArguments, doctor};
+pub use jobs::{JobCommand, Many, StartAgainArguments, jobs, start_again};
 pub use queues::{QueueCommand, queues};
 pub use rest::{Rest, encoded};
 pub use send::send;
 pub use stop::{StopArguments, stop};
+pub use views::{ViewCommand, views};
 
 use crate::cli::{
-    Asking, ExecutionArguments, ListArguments, StartArguments, TraceArguments, WatchArguments,
+    Asking, ExecutionArguments, ListArguments, RedriveArguments, StartArguments, TraceArguments,
+    WatchArguments,
 };
 use crate::config::Error;
 use crate::lines;
@@ -161,6 +167,25 @@ pub fn intervene(arguments: ExecutionArguments, what: &str) -> Result<ExitCode, 
     })
 }
 
+/// `baton redrive`.
+///
+/// # Errors
+/// What the node says.
+pub fn redrive(arguments: RedriveArguments) -> Result<ExitCode, Error> {
+    let is_many = arguments.many.is_meant(arguments.execution.as_deref())?;
+    let RedriveArguments {
+        execution,
+        many,
+        asking,
+    } = arguments;
+    match execution {
+        Some(execution) if !is_many => {
+            intervene(ExecutionArguments { execution, asking }, "redrive")
+        }
+        _ => run(async { many.job(&Rest::new(&asking)?, "redrive", &[]).await }),
+    }
+}
+
 /// `baton list`.
 ///
 /// # Errors
@@ -169,9 +194,13 @@ pub fn list(arguments: ListArguments) -> Result<ExitCode, Error> {
     run(async {
         let rest = Rest::new(&arguments.asking)?;
         let mut path = format!("/v1/executions?limit={}", arguments.limit);
+        let conditions = all_of(&arguments.conditions);
         for (name, value) in [
             ("machine", &arguments.machine),
             ("status", &arguments.status),
+            ("error", &arguments.error),
+            ("where", &conditions),
+            ("view", &arguments.view),
         ] {
             if let Some(value) = value {
                 path.push_str(&format!("&{name}={}", encoded(value)));
@@ -179,7 +208,11 @@ pub fn list(arguments: ListArguments) -> Result<ExitCode, Error> {
         }
         let page = rest.get(&path).await?;
         let executions = page["executions"].as_array().cloned().unwrap_or_default();
-        arguments.showing.list(&executions, &COLUMNS);
+        let mut columns = COLUMNS.to_vec();
+        if executions.iter().any(|one| one["error"].is_string()) {
+            columns.insert(3, ("ERROR", "error"));
+        }
+        arguments.showing.list(&executions, &columns);
         if page["incomplete"].as_bool() == Some(true) {
             eprintln!(
                 "baton: not all partitions have a reachable owner: the list lacks their executions"
@@ -187,6 +220,11 @@ pub fn list(arguments: ListArguments) -> Result<ExitCode, Error> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Several `--where` as one.
+fn all_of(conditions: &[String]) -> Option<String> {
+    (!conditions.is_empty()).then(|| conditions.join(" and "))
 }
 
 /// JSON as given, of a file (`@FILE`), or of standard input (`-`).

@@ -66,13 +66,20 @@ impl Rest {
     }
 
     pub async fn put(&self, path: &str, body: &Value) -> Result<Value, Error> {
-        let request = self.request(reqwest::Method::PUT, path).json(body);
-        let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
-        self.json(answer).await
+        let request = self.request(reqwest::Method::PUT, path);
+        self.sent(request.json(body)).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
-        let request = self.request(reqwest::Method::POST, path).json(body);
+        let request = self.request(reqwest::Method::POST, path);
+        self.sent(request.json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Value, Error> {
+        self.sent(self.request(reqwest::Method::DELETE, path)).await
+    }
+
+    async fn sent(&self, request: reqwest::RequestBuilder) -> Result<Value, Error> {
         let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
         self.json(answer).await
     }

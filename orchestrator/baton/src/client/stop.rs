@@ -1,5 +1,6 @@
-//! `baton stop`: ends an execution.
+//! `baton stop`: ends an execution, or many.
 
+use super::jobs::Many;
 use super::rest::{Rest, encoded};
 use super::run;
 use crate::cli::Asking;
@@ -12,7 +13,9 @@ use std::process::ExitCode;
 #[derive(Clone, Debug, Args)]
 pub struct StopArguments {
     /// ARN of the execution, or MACHINE:NAME
-    pub execution: String,
+    pub execution: Option<String>,
+    #[command(flatten)]
+    pub many: Many,
     /// Error that the execution ends with
     #[arg(long)]
     pub error: Option<String>,
@@ -30,13 +33,20 @@ pub struct StopArguments {
 pub fn stop(arguments: StopArguments) -> Result<ExitCode, Error> {
     run(async {
         let rest = Rest::new(&arguments.asking)?;
+        let given = [("error", &arguments.error), ("cause", &arguments.cause)];
+        if arguments.many.is_meant(arguments.execution.as_deref())? {
+            return arguments.many.job(&rest, "stop", &given).await;
+        }
         let mut body = json!({});
-        for (name, value) in [("error", &arguments.error), ("cause", &arguments.cause)] {
+        for (name, value) in given {
             if let Some(value) = value {
                 body[name] = value.as_str().into();
             }
         }
-        let path = format!("/v1/executions/{}/stop", encoded(&arguments.execution));
+        let path = format!(
+            "/v1/executions/{}/stop",
+            encoded(&arguments.execution.unwrap_or_default())
+        );
         let stopped = rest.post(&path, &body).await?;
         println!("{}", stopped["stopDate"].as_str().unwrap_or_default());
         Ok(ExitCode::SUCCESS)

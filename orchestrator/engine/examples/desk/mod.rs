@@ -43,12 +43,14 @@ impl One {
             kind: "STANDARD".into(),
             created_ms: 0,
             settings: serde_json::Value::Null,
+            search_attributes: Default::default(),
         };
         Arc::new(Self(Arc::new(Definition {
             arn: MACHINE.into(),
             revision: 1,
             entry,
             program: Arc::new(program),
+            attributes: Default::default(),
         })))
     }
 }

@@ -83,12 +83,14 @@ fn compiled((revision, text): (u64, &str)) -> Arc<Definition> {
         },
         created_ms: 0,
         settings: serde_json::Value::Null,
+        search_attributes: Default::default(),
     };
     Arc::new(Definition {
         arn,
         revision,
         entry,
         program: Arc::new(program),
+        attributes: Default::default(),
     })
 }
 

@@ -18,6 +18,7 @@ pub fn keeps_all() -> Settings {
     Settings {
         retention_ms: i64::MAX / 2,
         clock: Arc::new(|| 0),
+        declarations: None,
     }
 }
 
@@ -94,6 +95,7 @@ pub fn some_query(random: &mut Random) -> ListQuery {
         name_prefix: random
             .chance(30)
             .then(|| format!("x{}", random.below(4)).into()),
+        conditions: Vec::new(),
         limit: 1 + random.below(7) as usize,
         after: None,
     }

@@ -1,5 +1,6 @@
 //! The store as it would be if memory were endless and nothing ever stopped.
 
+use baton_engine::search::Findable;
 use baton_engine::views::{Applied, Change, Checkpoint, ListQuery, Opened, Redrives, Summary};
 use baton_machine::Status;
 use baton_schemas::arn::{ExecutionArn, arn_hash};
@@ -214,6 +215,7 @@ impl Execution {
             start_ms,
             stop_ms: None,
             redrives: Redrives::default(),
+            findable: Findable::default(),
         };
         Self {
             summary,

@@ -1,5 +1,9 @@
 //! Bodies of the REST API.
 
+mod search;
+
+pub use search::{Attribute, NewJob, SavedView, declared};
+
 use crate::app::error::{ApiError, ErrorCode};
 use crate::http;
 use axum::body::Body;
@@ -7,6 +11,7 @@ use baton_schemas::Payload;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// `POST /v1/state-machines`.
@@ -30,6 +35,9 @@ pub struct NewMachine {
     #[serde(default)]
     #[schema(value_type = Option<Vec<Object>>)]
     pub tags: Option<Value>,
+    /// What executions can be searched by, by name.
+    #[serde(default)]
+    pub search_attributes: Option<BTreeMap<String, Attribute>>,
 }
 
 /// Types of machines.
@@ -67,6 +75,9 @@ pub struct MachineUpdate {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub tracing_configuration: Option<Value>,
+    /// What executions that start from now on can be searched by, by name: all of them.
+    #[serde(default)]
+    pub search_attributes: Option<BTreeMap<String, Attribute>>,
 }
 
 /// `POST /v1/validate`.

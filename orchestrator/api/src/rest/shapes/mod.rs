@@ -2,13 +2,23 @@
 //!
 //! Owns: names and types of fields. Must not: read anything.
 
+mod jobs;
+mod queues;
+mod saved_views;
+
+pub use jobs::{Job, JobList};
+pub use queues::{Consumer, ConsumerGroup, Queue, QueueList, Reason, Reasons};
+pub use saved_views::{SavedView, SavedViewList};
+
+use super::body::Attribute;
 use crate::app::machines;
 use baton_engine::Definition;
 use baton_language::Diagnostic;
 use baton_schemas::Payload;
 use baton_schemas::time::rfc3339;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A state machine.
@@ -64,6 +74,9 @@ pub struct MachineDescribed {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     pub tags: Option<Value>,
+    /// What executions can be searched by.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub search_attributes: BTreeMap<String, Attribute>,
     /// The definition in the States Language.
     #[schema(value_type = Value)]
     pub definition: Value,
@@ -139,6 +152,24 @@ pub struct Listed {
     /// When it was redriven last (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redrive_date: Option<String>,
+    /// The error that it ended with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Search attributes by name, as far as they have a value.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub search_attributes: Map<String, Value>,
+}
+
+/// A change of an execution, in a stream of many.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// The execution, with its status after the change.
+    #[serde(flatten)]
+    pub execution: Listed,
+    /// The events of the change, as AWS records them, with times as RFC 3339.
+    pub events: Vec<Value>,
 }
 
 /// That an execution was redriven.
@@ -224,6 +255,10 @@ pub struct Described<'a> {
     /// Since when it is paused (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused_date: Option<String>,
+    /// Search attributes by name, as far as they have a value.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub search_attributes: Map<String, Value>,
 }
 
 /// A page of a history.
@@ -254,76 +289,4 @@ pub struct Problem {
 
 fn is_false(flag: &bool) -> bool {
     !flag
-}
-
-/// A task queue.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Queue {
-    /// Name.
-    pub name: String,
-    /// Its topic.
-    pub topic: String,
-    /// Partitions of the topic: how many workers can share it.
-    pub partitions: usize,
-    /// Members of all groups that its partitions are given to.
-    pub consumers: usize,
-    /// Commands that its slowest group has not committed.
-    pub lag: i64,
-    /// Groups that consume it, or have consumed it.
-    pub groups: Vec<ConsumerGroup>,
-}
-
-/// A consumer group of a task queue.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConsumerGroup {
-    /// Name.
-    pub name: String,
-    /// Commands that it has not committed.
-    pub lag: i64,
-    /// Commands a second, between the last two looks of this node.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub per_second: Option<f64>,
-    /// When this node last saw a member of it (RFC 3339).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_seen: Option<String>,
-    /// Its members.
-    pub members: Vec<Consumer>,
-}
-
-/// A member of a consumer group.
-#[derive(Serialize, ToSchema)]
-pub struct Consumer {
-    /// As it calls itself.
-    pub client: String,
-    /// Where it is.
-    pub host: String,
-    /// Partitions of the queue that it has.
-    pub partitions: usize,
-}
-
-/// All task queues, by name.
-#[derive(Serialize, ToSchema)]
-pub struct QueueList {
-    pub queues: Vec<Queue>,
-}
-
-/// What an execution waits for.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Reasons {
-    /// One for each branch that waits.
-    pub waiting_for: Vec<Reason>,
-}
-
-/// One thing that is waited for.
-#[derive(Serialize, ToSchema)]
-pub struct Reason {
-    /// Name of the state.
-    pub state: String,
-    /// Since when (RFC 3339).
-    pub since: String,
-    /// In words.
-    pub reason: String,
 }
