@@ -23,10 +23,12 @@ def test_the_document_is_served_and_has_a_page(baton):
 
 def test_schemathesis_finds_no_server_error(baton, directory):
     # Streams don't end, and a description may be asked to wait.
+    # One worker: with several, Python 3.11's parser now and then fails within Hypothesis ("AST constructor recursion depth
+    # mismatch"), which says nothing of the server.
     command = [
         CLIENT_TOOLS / "bin" / "schemathesis", "run", f"{baton.url}/openapi.json", "--max-examples", EXAMPLES, "--seed", "7",
         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-        "--exclude-path-regex", "/events$", "--request-timeout", "20", "--workers", "4", "--phases", "examples,coverage,fuzzing",
+        "--exclude-path-regex", "/events$", "--request-timeout", "20", "--workers", "1", "--phases", "examples,coverage,fuzzing",
     ]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=directory)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
