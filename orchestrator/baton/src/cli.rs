@@ -13,7 +13,7 @@ use crate::rehearse::TestArguments;
 use baton_broker::server::User;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 /// AWS Step Functions on your own Kafka.
@@ -107,7 +107,7 @@ pub struct BrokerArguments {
     #[arg(long, env = "BATON_DATA", default_value = "baton-data")]
     pub data: PathBuf,
     /// Address to listen on; port 0 takes a free one
-    #[arg(long, default_value_t = SocketAddr::from(ADDRESS_DEFAULT))]
+    #[arg(long, default_value_t = SocketAddr::from(ADDRESS_DEFAULT), value_parser = address)]
     pub listen: SocketAddr,
     /// HOST:PORT that clients are told to connect to [default: the address by which each reached it]
     #[arg(long, value_parser = host_and_port)]
@@ -186,7 +186,8 @@ pub struct StartArguments {
     /// JSON, @FILE, or - for standard input
     #[arg(long, default_value = "{}")]
     pub input: String,
-    /// Name of the execution: the same name with the same input is one start [default: one is made]
+    /// Name of the execution: while one of that name is open, a start with the same input is that one; later, or with
+    /// another input, it is refused [default: one is made]
     #[arg(long)]
     pub name: Option<String>,
     /// Watch it until it ends
@@ -351,7 +352,7 @@ pub struct Arguments {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Address to serve HTTP on [default: 127.0.0.1:7070]
-    #[arg(long, env = "BATON_HTTP")]
+    #[arg(long, env = "BATON_HTTP", value_parser = address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<SocketAddr>,
     /// Base URL under which other nodes reach this one [default: from --http]
@@ -364,7 +365,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
     /// Address of the embedded broker, which runs if no Kafka is named; port 0 takes a free one [default: 127.0.0.1:9092]
-    #[arg(long, env = "BATON_BROKER")]
+    #[arg(long, env = "BATON_BROKER", value_parser = address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broker: Option<SocketAddr>,
     /// Whether the embedded broker has records on the disk before it acknowledges them [default: true]
@@ -469,6 +470,16 @@ pub struct Settings {
     #[arg(long, env = "BATON_OTLP_ENDPOINT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<String>,
+}
+
+/// An address to listen on; a name is looked up.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|e| format!("{e}; expected HOST:PORT, such as 127.0.0.1:7070"))?;
+    found
+        .next()
+        .ok_or_else(|| "that name has no address".to_owned())
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

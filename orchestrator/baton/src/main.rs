@@ -43,7 +43,14 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     LazyLock::force(&process::STARTED_S);
-    let result = match cli::Cli::parse().command {
+    let command = cli::Cli::parse().command;
+    if !matches!(
+        command,
+        Command::Serve(_) | Command::Dev(_) | Command::Broker(_)
+    ) {
+        output::end_with_the_reader();
+    }
+    let result = match command {
         Command::Serve(arguments) => Config::load(*arguments).and_then(|config| node(config, None)),
         Command::Dev(arguments) => {
             dev::configure(*arguments).and_then(|(config, dev)| node(config, Some(dev)))

@@ -6,6 +6,9 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use std::io::IsTerminal;
 
+/// What a shell sees of a program that SIGPIPE has ended: 128 and the signal's number.
+const ENDED_BY_PIPE: i32 = 141;
+
 /// What answers look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -47,6 +50,23 @@ impl Showing {
             Output::Table => print!("{}", fields(item, is_colourful())),
         }
     }
+}
+
+/// Ends the program in silence when nobody reads its output any more, as in `baton history .. | head -1`; what prints would
+/// panic, since Rust has the signal for that ignored.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a panic's hook can't return, and nobody reads what could still be flushed"
+)]
+pub fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        if said.is_some_and(|said| said.starts_with("failed printing to stdout: Broken pipe")) {
+            std::process::exit(ENDED_BY_PIPE);
+        }
+        usual(panic);
+    }));
 }
 
 /// Whether standard output is a terminal that wants colour (<https://no-color.org>).

@@ -75,8 +75,12 @@ async fn serve(config: Config, dev: Option<Dev>) -> Result<(), Error> {
     };
     let (store, views) =
         Store::open(&config.data, settings).map_err(|e| Error(format!("local store: {e}")))?;
-    let listener = std::net::TcpListener::bind(config.http)
-        .map_err(|e| Error(format!("HTTP can't be served on {}: {e}", config.http)))?;
+    let listener = std::net::TcpListener::bind(config.http).map_err(|e| {
+        Error(format!(
+            "HTTP can't be served on {}: {e}; say --http HOST:PORT",
+            config.http
+        ))
+    })?;
     let address = listener.local_addr().map_err(|e| Error(e.to_string()))?;
     tracing::info!(
         node.name = %config.kafka.node,

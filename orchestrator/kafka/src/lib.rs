@@ -50,6 +50,6 @@ pub mod topics;
 
 pub use config::Config;
 pub use handle::RuntimeHandle;
-pub use publish::publish;
+pub use publish::{PublishError, publish};
 pub use runtime::{Ports, Runtime, StartError};
 pub use status::Readiness;

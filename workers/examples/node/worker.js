@@ -89,6 +89,7 @@ async function consume(kafka, producer, queue, handler) {
     partitionsConsumedConcurrently: 8,
     eachMessage: async ({ partition, message, heartbeat }) => {
       const headers = Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, value?.toString()]));
+      if (Date.parse(headers.ce_batondeadline) <= Date.now()) return; // the workflow has given up on it
       const alive = setInterval(() => heartbeat().catch(() => {}), SESSION_MS / 4); // kafkajs sends none while a handler runs
       const [outcome, value] = await complete(handler, message.value).finally(() => clearInterval(alive));
       await producer.send(reply(headers, outcome, value));

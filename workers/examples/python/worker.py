@@ -1,6 +1,7 @@
 """Queues image-metadata and notify with Kafka's usual client alone; takes the Rust worker's place (docs/workers.md)."""
 import json, os, signal, struct, sys
-from confluent_kafka import Consumer, KafkaError, Producer
+from datetime import datetime, timezone
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from tracing import task_span
 
 PREFIX = os.environ.get("BATON_PREFIX", "baton.")
@@ -60,6 +61,9 @@ def complete(command):
 def answer(producer, command):
     """Sends the completion of a command where its headers say, and waits until it is durable."""
     headers = {name: (value or b"").decode() for name, value in command.headers() or []}
+    deadline = headers.get("ce_batondeadline")
+    if deadline and datetime.fromisoformat(deadline.replace("Z", "+00:00")) <= datetime.now(timezone.utc):
+        return  # the workflow has given up on it
     with task_span(command.topic().removeprefix(f"{PREFIX}commands."), headers) as (span, traceparent):
         kind, value = complete(command)
         if span and kind == "baton.task.failed.v1":
@@ -81,6 +85,7 @@ def main(queues):
     producer = Producer(BROKERS | {"enable.idempotence": True, "linger.ms": 0})
     settings = BROKERS | {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
     settings |= {"partition.assignment.strategy": "cooperative-sticky", "topic.metadata.refresh.interval.ms": 1000}
+    settings |= {"session.timeout.ms": 10_000}  # so long the tasks of a killed worker wait for another; the default is 45 s
     consumers = [Consumer(settings | {"group.id": f"{PREFIX}worker.{queue}"}) for queue in queues]  # a group each
     for consumer, queue in zip(consumers, queues):
         consumer.subscribe([topic(queue)])
@@ -92,7 +97,10 @@ def main(queues):
             message = consumer.poll(0.1 / len(consumers))
             if message is not None and message.error() is None:
                 answer(producer, message)
-                consumer.commit(message, asynchronous=False)  # only now: a crash before means doing it again
+                try:
+                    consumer.commit(message, asynchronous=False)  # only now: a crash before means doing it again
+                except KafkaException as lost:  # the partition is another's, or the broker was away: it comes again
+                    print(lost, file=sys.stderr)
             elif message is not None and message.error().code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 print(message.error(), file=sys.stderr)
     for consumer in consumers:

@@ -78,7 +78,7 @@ fn documented() -> OpenApiRouter<Arc<App>> {
 /// No such path.
 pub async fn unknown_route(method: Method, uri: Uri) -> Response {
     let message = format!(
-        "there is no {method} {}; docs/http.md lists the routes",
+        "there is no {method} {}; /docs on this port lists the routes",
         uri.path()
     );
     answer("unknown", Err(ApiError::new(ErrorCode::NotFound, message)))
@@ -87,7 +87,7 @@ pub async fn unknown_route(method: Method, uri: Uri) -> Response {
 /// The path exists, the method does not.
 pub async fn unknown_method(method: Method, uri: Uri) -> Response {
     let message = format!(
-        "{} does not take {method}; docs/http.md lists the routes",
+        "{} does not take {method}; /docs on this port lists the routes",
         uri.path()
     );
     answer(

@@ -258,8 +258,12 @@ pub fn run(command: impl Future<Output = Result<ExitCode, Error>>) -> Result<Exi
 }
 
 impl Asking {
-    /// Base URL of the node, without a slash at the end.
-    fn base(&self) -> &str {
-        self.endpoint.trim_end_matches('/')
+    /// Base URL of the node, without a slash at the end; `host:port` alone is taken for one.
+    fn base(&self) -> String {
+        let endpoint = self.endpoint.trim_end_matches('/');
+        match endpoint.contains("://") {
+            true => endpoint.to_owned(),
+            false => format!("http://{endpoint}"),
+        }
     }
 }

@@ -26,7 +26,7 @@ impl Rest {
             .read_timeout(READ_TIMEOUT)
             .build()
             .map_err(|e| Error(format!("no HTTP client: {e}")))?;
-        let base = asking.base().to_owned();
+        let base = asking.base();
         let key = match &asking.access_key {
             None => None,
             Some(text) => Some(

@@ -6,6 +6,8 @@ use crate::config::Error;
 use crate::documents;
 use baton_language::Program;
 use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,13 +50,39 @@ pub struct Test {
 }
 
 /// One answer, or one for each call.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum Answers {
     /// In the order of the calls.
     Each(Vec<Answer>),
     /// For every call.
     One(Box<Answer>),
+}
+
+// By hand: serde's own choice between forms would not say what is wrong within the one that was meant.
+impl<'de> Deserialize<'de> for Answers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+
+        impl<'de> Visitor<'de> for Form {
+            type Value = Answers;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(
+                    "an answer (return, error, never, ...) or a list of them, one for each call",
+                )
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Answers, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Answers::Each)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Answers, A::Error> {
+                Box::deserialize(MapAccessDeserializer::new(map)).map(Answers::One)
+            }
+        }
+
+        deserializer.deserialize_any(Form)
+    }
 }
 
 /// What a task does.
@@ -116,7 +144,7 @@ fn empty() -> Value {
 }
 
 /// `null` is a value like any other.
-fn some<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+fn some<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(from).map(Some)
 }
 
