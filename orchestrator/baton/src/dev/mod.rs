@@ -25,7 +25,8 @@ use tokio::sync::watch;
 /// of `serve`, so that either goes on where the other was.
 const FOLDER_ON_KAFKA: &str = "baton-dev";
 /// The screen is for changes of state; logs only say what is wrong.
-const LOG_FILTER: &str = "warn,baton_kafka=error,lsm_tree=error,fjall=error";
+const LOG_FILTER: &str =
+    "warn,baton_kafka=error,baton_kafka::binding=warn,lsm_tree=error,fjall=error";
 /// How often somebody asks whether the node is ready.
 const READY_LOOK: Duration = Duration::from_secs(1);
 

@@ -74,6 +74,12 @@ impl Owner {
             Cause::Http(_) | Cause::Timer => return,
         };
         let reason = shortened(reason, REASON_LENGTH_MAX);
+        tracing::warn!(
+            partition = self.settings.partition,
+            kafka.topic = ?topic,
+            kafka.offset = offset,
+            "sent to the dead-letter topic: {reason}"
+        );
         let note = Transition {
             rejected: Some(reason.clone()),
             ..self.note(cause)
