@@ -200,7 +200,8 @@ pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
 ///
 /// What a node has not shown yet comes after its page's last entry; so nothing after the first such place is shown.
 fn merge(pages: impl Iterator<Item = ListAnswer>, limit: usize) -> ListAnswer {
-    let key = |(start_ms, arn): &(i64, Arc<str>)| (std::cmp::Reverse(*start_ms), arn.clone());
+    // As the views have them: by start and then ARN, both descending.
+    let key = |(start_ms, arn): &(i64, Arc<str>)| std::cmp::Reverse((*start_ms, arn.clone()));
     let mut all = Vec::new();
     let mut bound: Option<(i64, Arc<str>)> = None;
     for page in pages {
@@ -320,6 +321,19 @@ mod tests {
         let merged = merge([full, rest].into_iter(), 10);
         assert_eq!(names(&merged), ["a", "c", "b"]);
         assert_eq!(merged.next, Some((7, "b".into())));
+    }
+
+    #[test]
+    fn what_started_in_the_same_millisecond_is_on_one_page_or_the_next() {
+        // As the views give it: the later ARN first, and a cursor behind the last shown.
+        let page = ListAnswer {
+            executions: vec![entry(9, "c"), entry(7, "b"), entry(7, "a")],
+            next: Some((7, "a".into())),
+            incomplete: false,
+        };
+        let merged = merge([page].into_iter(), 10);
+        assert_eq!(names(&merged), ["c", "b", "a"]);
+        assert_eq!(merged.next, Some((7, "a".into())));
     }
 
     #[test]

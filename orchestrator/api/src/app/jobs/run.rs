@@ -102,8 +102,10 @@ impl App {
                 })
                 .await?;
             let next = page.next;
+            let wanted_outcomes = page.executions.len();
             let outcomes = self.act_on(job, page.executions, &mut pace).await;
-            if !self.goes_on(&job.id) {
+            // Held up in the middle, perhaps for a moment: the page is done again from its beginning, by whoever has the job.
+            if outcomes.len() < wanted_outcomes || !self.goes_on(&job.id) {
                 return Ok(());
             }
             outcomes
@@ -125,7 +127,7 @@ impl App {
         Ok(())
     }
 
-    /// Acts on executions, at the job's pace, as long as it goes on.
+    /// Acts on executions, at the job's pace, as long as it goes on; gives fewer outcomes if it doesn't.
     async fn act_on(
         &self,
         job: &JobEntry,
