@@ -3,7 +3,7 @@
 //! Owns: which records of a history partition are an execution's, by the rules of the fold (R2), for whoever reads the log
 //! because the views lack it. Memory keeps only the name of what has closed. Must not: read anything itself.
 
-use baton_schemas::history::{EventKind, HistoryRecord, Restated, Step};
+use baton_schemas::history::{Event, EventKind, HistoryRecord, Restated, Step};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -118,22 +118,34 @@ impl Recall {
 pub fn steps_of(records: &[impl AsRef<[u8]>]) -> Result<Vec<Step>, serde_json::Error> {
     let mut steps = Vec::with_capacity(records.len());
     for json in records {
-        match HistoryRecord::from_json(json.as_ref())? {
-            HistoryRecord::Transition(t) => steps.push(Step {
-                now: t.now,
-                events: t.events,
-            }),
-            HistoryRecord::Restatement {
-                state:
-                    Restated::Execution { transitions, .. } | Restated::Recalled { transitions, .. },
-                ..
-            } => steps.extend(transitions),
-            HistoryRecord::Claim { .. }
-            | HistoryRecord::Mark { .. }
-            | HistoryRecord::Restatement { .. } => {}
-        }
+        steps.extend(steps_in(json.as_ref())?);
     }
     Ok(steps)
+}
+
+/// The events in one of them, each with the time of its decision.
+///
+/// # Errors
+/// When it can't be read.
+pub fn events_of(json: &[u8]) -> Result<Vec<(i64, Event)>, serde_json::Error> {
+    let timed = |step: Step| step.events.into_iter().map(move |event| (step.now, event));
+    Ok(steps_in(json)?.into_iter().flat_map(timed).collect())
+}
+
+fn steps_in(json: &[u8]) -> Result<Vec<Step>, serde_json::Error> {
+    Ok(match HistoryRecord::from_json(json)? {
+        HistoryRecord::Transition(t) => vec![Step {
+            now: t.now,
+            events: t.events,
+        }],
+        HistoryRecord::Restatement {
+            state: Restated::Execution { transitions, .. } | Restated::Recalled { transitions, .. },
+            ..
+        } => transitions,
+        HistoryRecord::Claim { .. }
+        | HistoryRecord::Mark { .. }
+        | HistoryRecord::Restatement { .. } => Vec::new(),
+    })
 }
 
 #[derive(Deserialize)]

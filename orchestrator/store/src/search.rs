@@ -5,9 +5,9 @@
 
 use crate::window::Delta;
 use baton_engine::search::Findable;
-use baton_engine::{Definitions, attributes::Attributes};
+use baton_engine::{Definitions, attributes::Attributes, recall};
 use baton_machine::Status;
-use baton_schemas::history::{Event, EventKind, HistoryRecord, Restated};
+use baton_schemas::history::{Event, EventKind};
 use std::sync::Arc;
 
 /// Where declarations are looked up; without it there are no attributes.
@@ -81,19 +81,7 @@ fn error_of(delta: &Delta) -> Option<Arc<str>> {
 
 /// The events of a record with the time of their decision; of one that can't be read none: then there is nothing to find.
 fn events_of(json: &[u8]) -> Vec<(i64, Event)> {
-    let with_time =
-        |now_ms: i64, events: Vec<Event>| events.into_iter().map(move |event| (now_ms, event));
-    match HistoryRecord::from_json(json) {
-        Ok(HistoryRecord::Transition(step)) => with_time(step.now, step.events).collect(),
-        Ok(HistoryRecord::Restatement {
-            state: Restated::Execution { transitions, .. },
-            ..
-        }) => transitions
-            .into_iter()
-            .flat_map(|step| with_time(step.now, step.events))
-            .collect(),
-        _ => Vec::new(),
-    }
+    recall::events_of(json).unwrap_or_default()
 }
 
 fn assigns(json: &[u8]) -> bool {
@@ -101,7 +89,7 @@ fn assigns(json: &[u8]) -> bool {
 }
 
 fn has(json: &[u8], name: &str) -> bool {
-    std::str::from_utf8(json).is_ok_and(|text| text.contains(name))
+    memchr::memmem::find(json, name.as_bytes()).is_some()
 }
 
 #[cfg(test)]

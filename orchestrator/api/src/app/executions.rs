@@ -5,10 +5,11 @@ use super::remote::{Answer, Request};
 use super::start::other_answer;
 use super::{App, names};
 use baton_engine::Views;
+use baton_engine::recall::events_of;
 use baton_engine::search::Findable;
 use baton_machine::Status;
 use baton_schemas::Payload;
-use baton_schemas::history::{Event, EventKind, Failure, HistoryRecord, Restated};
+use baton_schemas::history::{EventKind, Failure};
 use baton_schemas::parent::Parent;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -194,23 +195,4 @@ pub fn qualifier(views: &dyn Views, execution: &str) -> Option<Arc<str>> {
         EventKind::ExecutionStarted(started) => started.qualifier,
         _ => None,
     }
-}
-
-/// The events of one history record with the time of their decision; empty for records without any.
-///
-/// # Errors
-/// When the bytes can't be read as a history record.
-pub fn events_of(bytes: &[u8]) -> Result<Vec<(i64, Event)>, serde_json::Error> {
-    let with_time = |now: i64, events: Vec<Event>| events.into_iter().map(move |e| (now, e));
-    Ok(match HistoryRecord::from_json(bytes)? {
-        HistoryRecord::Transition(step) => with_time(step.now, step.events).collect(),
-        HistoryRecord::Restatement {
-            state: Restated::Execution { transitions, .. },
-            ..
-        } => transitions
-            .into_iter()
-            .flat_map(|step| with_time(step.now, step.events))
-            .collect(),
-        _ => Vec::new(),
-    })
 }

@@ -1,11 +1,11 @@
 //! GetExecutionHistory.
 
 use super::error::{ApiError, ErrorCode};
-use super::executions::events_of;
 use super::remote::{Answer, Request};
 use super::start::other_answer;
 use super::{App, names};
 use baton_engine::Views;
+use baton_engine::recall::events_of;
 use baton_machine::aws_history;
 use baton_schemas::arn::ExecutionArn;
 use baton_schemas::history::{Event, EventKind};

@@ -4,12 +4,12 @@
 //! are the parent's history folded once more. A run without a single child is found by its parent only.
 
 use super::error::{ApiError, ErrorCode};
-use super::executions::events_of;
 use super::list::ListRequest;
 use super::remote::{Answer, Request};
 use super::start::other_answer;
 use super::{App, Parts, names};
 use baton_engine::Definitions;
+use baton_engine::recall::events_of;
 use baton_machine::{Execution, Limits, MapRunBounds, MapRunStatus};
 use baton_schemas::TaskToken;
 use baton_schemas::history::EventKind;

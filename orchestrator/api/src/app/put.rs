@@ -2,8 +2,8 @@
 
 use super::App;
 use super::error::{ApiError, ErrorCode};
-use super::executions::events_of;
 use super::machines::{MachineUpdate, NewMachine};
+use baton_engine::recall::events_of;
 use baton_machine::aws_history;
 use baton_schemas::arn::ExecutionArn;
 use serde_json::{Value, json};

@@ -4,13 +4,13 @@
 //! happens, with what the brokers know of the queues. Must not: decide anything.
 
 use super::error::ApiError;
-use super::executions::events_of;
 use super::remote::{Answer, Request};
 use super::start::other_answer;
 use super::workers::QueueHealth;
 use super::{App, names};
 use crate::ids;
 use baton_engine::Views;
+use baton_engine::recall::events_of;
 use baton_schemas::history::{Event, EventKind};
 use baton_schemas::time::rfc3339;
 use serde::{Deserialize, Serialize};
