@@ -5,6 +5,7 @@
 
 use crate::search::{Condition, Findable};
 use baton_machine::Status;
+use baton_schemas::arn::ExecutionArn;
 use baton_schemas::history::{Closed, Positions};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -231,6 +232,40 @@ pub struct ListQuery {
     pub limit: usize,
     /// Only what comes after this summary in the order of the list: `(start_ms, ARN)`.
     pub after: Option<(i64, Arc<str>)>,
+}
+
+impl ListQuery {
+    /// Whether the name of the execution with this ARN is one that is wanted.
+    #[must_use]
+    pub fn names(&self, arn: &str) -> bool {
+        let name = || ExecutionArn::parse(arn).map_or(arn, |parsed| parsed.name);
+        self.name_prefix
+            .as_ref()
+            .is_none_or(|prefix| name().starts_with(&**prefix))
+    }
+
+    /// Whether an execution is wanted, wherever the page begins.
+    #[must_use]
+    pub fn takes(
+        &self,
+        arn: &str,
+        machine: &str,
+        status: Status,
+        start_ms: i64,
+        findable: &Findable,
+    ) -> bool {
+        self.status.is_none_or(|wanted| wanted == status)
+            && self
+                .machine
+                .as_deref()
+                .is_none_or(|wanted| wanted == machine)
+            && self.started_from_ms.is_none_or(|from| start_ms >= from)
+            && self
+                .started_before_ms
+                .is_none_or(|before| start_ms < before)
+            && self.names(arn)
+            && findable.meets(&self.conditions)
+    }
 }
 
 /// A page of a list.

@@ -13,7 +13,6 @@ use crate::values::{Facts, status_byte};
 use baton_engine::search::Condition;
 use baton_engine::views::{ListPage, ListQuery};
 use baton_machine::Status;
-use baton_schemas::arn::ExecutionArn;
 use fjall::{Guard, Iter, Keyspace, Readable, Snapshot};
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -36,7 +35,7 @@ impl Store {
             let Some(row) = newest(&mut rows)? else {
                 return Ok(page);
             };
-            if live.contains(&row.facts.generation) && matches(query, &row) {
+            if live.contains(&row.facts.generation) && row.is_wanted(query) {
                 if page.executions.len() == limit {
                     return Ok(more(page, last));
                 }
@@ -93,6 +92,18 @@ struct Row {
     start_ms: i64,
     arn: Arc<str>,
     facts: Facts,
+}
+
+impl Row {
+    fn is_wanted(&self, query: &ListQuery) -> bool {
+        let Facts {
+            machine,
+            status,
+            findable,
+            ..
+        } = &self.facts;
+        query.takes(&self.arn, machine, *status, self.start_ms, findable)
+    }
 }
 
 /// Part of an index, newest first.
@@ -204,19 +215,4 @@ fn newest(rows: &mut [Peekable<Rows<'_>>]) -> Result<Option<Row>, StoreError> {
         }
     }
     best.and_then(|(n, _)| rows[n].next()).transpose()
-}
-
-fn matches(query: &ListQuery, row: &Row) -> bool {
-    let Row { facts, arn, .. } = row;
-    let name = || ExecutionArn::parse(arn).map_or(&**arn, |parsed| parsed.name);
-    query.status.is_none_or(|status| status == facts.status)
-        && query
-            .machine
-            .as_ref()
-            .is_none_or(|machine| *machine == facts.machine)
-        && query
-            .name_prefix
-            .as_ref()
-            .is_none_or(|prefix| name().starts_with(&**prefix))
-        && facts.findable.meets(&query.conditions)
 }

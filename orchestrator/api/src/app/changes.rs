@@ -4,11 +4,12 @@
 //! each partition's in order. Must not: keep anything; [`crate::recent`] does.
 
 use super::error::ApiError;
-use super::executions::events_of;
 use super::list::{self, ListRequest, Listed};
 use super::{App, Parts, blocking};
 use crate::limits;
 use crate::recent::{Found, Offsets, Step};
+use baton_engine::recall::events_of;
+use baton_engine::views::ListQuery;
 use baton_machine::{Status, aws_history};
 use baton_schemas::arn::ExecutionArn;
 use baton_schemas::history::EventKind;
@@ -92,22 +93,22 @@ pub async fn local(app: &App, query: &ChangesQuery, wait_ms: u64) -> Result<Chan
 
 /// What the filter takes of the steps found.
 fn page(parts: &Parts, query: &ChangesQuery, found: Found) -> ChangesPage {
-    let steps = found.steps.iter();
+    let taken = |wanted: ListQuery| {
+        let steps = found.steps.iter();
+        steps
+            .filter_map(|step| changed(parts, &wanted, query.include_data, step))
+            .collect()
+    };
     ChangesPage {
-        changes: steps
-            .filter_map(|step| changed(parts, query, step))
-            .collect(),
+        changes: query.filter.query().map_or_else(Vec::new, taken),
         seen: found.seen,
         lost: found.lost,
     }
 }
 
-fn changed(parts: &Parts, query: &ChangesQuery, step: &Step) -> Option<Changed> {
-    let (filter, arn) = (&query.filter, ExecutionArn::parse(&step.execution));
-    let name = arn.as_ref().map_or(&*step.execution, |arn| arn.name);
-    if let Some(prefix) = &filter.name_prefix
-        && !name.starts_with(&**prefix)
-    {
+fn changed(parts: &Parts, wanted: &ListQuery, include_data: bool, step: &Step) -> Option<Changed> {
+    // The name alone decides much, before anything is looked up.
+    if !wanted.names(&step.execution) {
         return None;
     }
     let mut summary = parts.views.describe(&step.execution)?;
@@ -118,26 +119,23 @@ fn changed(parts: &Parts, query: &ChangesQuery, step: &Step) -> Option<Changed> 
         Status::Running => None,
         _ => events.last().map(|(now_ms, _)| *now_ms),
     };
-    let is_since = |ms: Option<i64>| ms.is_none_or(|ms| summary.start_ms >= ms);
-    let is_before = |ms: Option<i64>| ms.is_none_or(|ms| summary.start_ms < ms);
-    let machine = filter.machine.as_ref();
-    let status = filter.status.as_ref();
-    let is_wanted = machine.is_none_or(|machine| *machine == summary.machine)
-        && status.is_none_or(|status| **status == *summary.status.as_str())
-        && is_since(filter.from_ms)
-        && is_before(filter.before_ms)
-        && summary.findable.meets(&filter.conditions);
-    if !is_wanted {
+    let (status, start_ms, findable) = (summary.status, summary.start_ms, &summary.findable);
+    if !wanted.takes(
+        &step.execution,
+        &summary.machine,
+        status,
+        start_ms,
+        findable,
+    ) {
         return None;
     }
-    let region = arn.map_or("", |arn| arn.region);
-    let shown = |(now_ms, event)| aws_history::to_aws(event, now_ms, region, query.include_data);
-    let events = events.iter().map(|(now_ms, event)| (event, *now_ms));
+    let region = ExecutionArn::parse(&step.execution).map_or("", |arn| arn.region);
     Some(Changed {
         partition: step.partition,
         offset: step.offset,
         events: events
-            .filter_map(|(event, now_ms)| shown((now_ms, event)))
+            .iter()
+            .filter_map(|(now_ms, event)| aws_history::to_aws(event, *now_ms, region, include_data))
             .collect(),
         execution: list::listed(parts, summary),
     })

@@ -144,25 +144,34 @@ impl App {
     }
 }
 
+impl ListRequest {
+    /// As views are asked; `None` if nothing can be wanted.
+    pub fn query(&self) -> Option<ListQuery> {
+        let status = match self.status.as_deref().map(status_of) {
+            // AWS has a status more, PENDING_REDRIVE, in which nothing ever is here.
+            Some(None) => return None,
+            Some(status) => status,
+            None => None,
+        };
+        Some(ListQuery {
+            // The views have a Map's children under their run.
+            machine: self.map_run.clone().or(self.machine.clone()),
+            status,
+            started_from_ms: self.from_ms,
+            started_before_ms: self.before_ms,
+            name_prefix: self.name_prefix.clone(),
+            conditions: self.conditions.clone(),
+            limit: self.limit,
+            after: self.after.clone(),
+        })
+    }
+}
+
 /// The page from this node's views, without what belongs to partitions that it does not own (any more).
 pub fn local_page(parts: &Parts, request: &ListRequest) -> ListAnswer {
     let partitions = parts.cluster.partitions();
-    let status = match request.status.as_deref().map(status_of) {
-        // AWS has a status more, PENDING_REDRIVE, in which nothing ever is here.
-        Some(None) => return ListAnswer::default(),
-        Some(status) => status,
-        None => None,
-    };
-    let mut query = ListQuery {
-        // The views have a Map's children under their run.
-        machine: request.map_run.clone().or(request.machine.clone()),
-        status,
-        started_from_ms: request.from_ms,
-        started_before_ms: request.before_ms,
-        name_prefix: request.name_prefix.clone(),
-        conditions: request.conditions.clone(),
-        limit: request.limit,
-        after: request.after.clone(),
+    let Some(mut query) = request.query() else {
+        return ListAnswer::default();
     };
     let mut answer = ListAnswer::default();
     for _ in 0..limits::LIST_ROUNDS_MAX {
