@@ -2,9 +2,10 @@
 //!
 //! Owns: `--output`, columns, and whether there is colour. Data goes to standard output, everything else to standard error.
 
+use crate::config::Error;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 /// What a shell sees of a program that SIGPIPE has ended: 128 and the signal's number.
 const ENDED_BY_PIPE: i32 = 141;
@@ -67,6 +68,24 @@ pub fn end_with_the_reader() {
         }
         usual(panic);
     }));
+}
+
+/// Asks for a yes on the terminal.
+///
+/// # Errors
+/// `nobody` if there is no terminal, or why it can't be read.
+pub fn confirmed(question: &str, nobody: &str) -> Result<bool, Error> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Error(nobody.to_owned()));
+    }
+    eprint!("{question} [y/N] ");
+    // A question that can't be shown can still be answered.
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|e| Error(e.to_string()))?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
 /// Whether standard output is a terminal that wants colour (<https://no-color.org>).

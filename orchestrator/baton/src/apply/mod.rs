@@ -11,10 +11,11 @@ use crate::cli::Asking;
 use crate::client::{Rest, encoded, run};
 use crate::config::Error;
 use crate::documents;
+use crate::output;
 use clap::Args;
 use machine::{Action, Machine, difference};
 use serde_json::Value;
-use std::io::{IsTerminal, Write};
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -180,18 +181,9 @@ fn show(machine: &Machine, action: Action, current: Option<&Value>) {
 }
 
 fn confirmed(changes: usize) -> Result<bool, Error> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Error(
-            "nobody can be asked here: say --yes, or --dry-run to only look".to_owned(),
-        ));
-    }
-    eprint!("Do it ({})? [y/N] ", counted(changes));
-    let _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    std::io::stdin()
-        .read_line(&mut answer)
-        .map_err(|e| Error(e.to_string()))?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    let question = format!("Do it ({})?", counted(changes));
+    let nobody = "nobody can be asked here: say --yes, or --dry-run to only look";
+    output::confirmed(&question, nobody)
 }
 
 fn counted(count: usize) -> String {

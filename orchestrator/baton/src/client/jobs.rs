@@ -8,10 +8,9 @@ use super::rest::{Rest, encoded};
 use super::{all_of, run};
 use crate::cli::Asking;
 use crate::config::Error;
-use crate::output::{Column, Showing};
+use crate::output::{self, Column, Showing};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Which executions a job is about, and how fast.
@@ -190,20 +189,9 @@ async fn confirmed(rest: &Rest, path: &str, action: &str) -> Result<bool, Error>
     } else {
         ""
     };
-    if !std::io::stdin().is_terminal() {
-        return Err(Error(format!(
-            "{action}: {count} {more}executions meet this, and nobody can be asked: say --yes"
-        )));
-    }
-    eprint!("{action} {count} {more}executions? [y/N] ");
-    std::io::stderr()
-        .flush()
-        .map_err(|e| Error(e.to_string()))?;
-    let mut line = String::new();
-    std::io::stdin()
-        .read_line(&mut line)
-        .map_err(|e| Error(e.to_string()))?;
-    Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
+    let nobody =
+        format!("{action}: {count} {more}executions meet this, and nobody can be asked: say --yes");
+    output::confirmed(&format!("{action} {count} {more}executions?"), &nobody)
 }
 
 #[cfg(test)]
