@@ -472,13 +472,15 @@ pub struct Settings {
     pub otlp_endpoint: Option<String>,
 }
 
-/// An address to listen on; a name is looked up.
+/// An address to listen on; a name is looked up, and of `localhost` it is the address that other defaults have.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let mut found = text
+    let found: Vec<SocketAddr> = text
         .to_socket_addrs()
-        .map_err(|e| format!("{e}; expected HOST:PORT, such as 127.0.0.1:7070"))?;
-    found
-        .next()
+        .map_err(|e| format!("{e}; expected HOST:PORT, such as 127.0.0.1:7070"))?
+        .collect();
+    let v4 = found.iter().find(|address| address.is_ipv4());
+    v4.or(found.first())
+        .copied()
         .ok_or_else(|| "that name has no address".to_owned())
 }
 
